@@ -1,0 +1,30 @@
+import { existsSync } from "node:fs";
+import type { Dataset, Splits } from "../src/data/dataset.ts";
+import { loadSplits } from "../src/data/load.node.ts";
+import { VaekitError } from "../src/errors.ts";
+
+export const MNIST = "../shared/data/mnist";
+
+/** MNIST, which most cases are measured on. */
+export async function mnist(): Promise<Splits> {
+  requireMnist();
+  return loadSplits(MNIST, { validation: 5000 });
+}
+
+export function requireMnist(): void {
+  if (!existsSync(MNIST)) throw new VaekitError(`${MNIST}: missing; this case is measured on MNIST: put it there`);
+}
+
+/** MNIST's training images, or, where they are missing, as many with as many bright pixels: the work is the same. */
+export async function digits(): Promise<Dataset> {
+  if (existsSync(MNIST)) return (await mnist()).train;
+  const count = 55_000;
+  const values = new Uint8Array(count * 784);
+  let state = 1;
+  for (let i = 0; i < values.length; i++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    values[i] = state < 0.19 * 2 ** 32 ? state & 255 : 0;
+  }
+  const index = Uint32Array.from({ length: count }, (_, i) => i);
+  return { name: "random digits", split: "train", event: [28, 28], count, values, index, fingerprint: "random" };
+}

@@ -1,0 +1,111 @@
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { VaekitError } from "../src/errors.ts";
+import { type Peer, startPeer } from "./peer.ts";
+
+const SCRIPT = "bench/peers/pytorch_dense.py";
+/** Where Debian keeps its kinds of OpenBLAS; whichever is fastest is taken, whatever the system's default is. */
+const BLAS = ["pthread", "openmp"].map((kind) => `/usr/lib/${multiarch()}/openblas-${kind}`);
+
+/** PyTorch in its fastest setting. */
+export interface Pytorch {
+  readonly peer: Peer;
+  /** In words: threads, BLAS, how the threads wait, how the step is written. */
+  readonly setting: string;
+  readonly version: string;
+}
+
+interface Setting {
+  readonly threads: number;
+  readonly wait: "active" | "passive";
+  /** The folder of a BLAS; undefined for the one that PyTorch was built with. */
+  readonly blas: string | undefined;
+}
+
+/** Tries every setting on the dense VAE, writes the step in every way for the fastest two, and keeps the fastest. */
+export async function fastestPytorch(pixels: string, note: (line: string) => void): Promise<Pytorch> {
+  const { python, version } = findPytorch();
+  const quick: { readonly setting: Setting; readonly seconds: number }[] = [];
+  for (const setting of settings()) {
+    const peer = await start(python, setting, pixels);
+    try {
+      await time(peer, { run: 20 });
+      const seconds = (await time(peer, { run: 100 })).seconds / 100;
+      note(`  PyTorch, ${describe(setting)}: ${(1000 * seconds).toFixed(2)} ms`);
+      quick.push({ setting, seconds });
+    } finally {
+      await peer.close();
+    }
+  }
+  quick.sort((a, b) => a.seconds - b.seconds);
+  let best: (Pytorch & { readonly seconds: number }) | undefined;
+  for (const { setting } of quick.slice(0, 2)) {
+    const peer = await start(python, setting, pixels);
+    const { seconds, choice } = await time(peer, { tune: 40 });
+    const words = `${describe(setting)}, ${JSON.stringify(choice)}`;
+    note(`  PyTorch, ${words}: ${(1000 * seconds).toFixed(2)} ms`);
+    if (best && best.seconds <= seconds) {
+      await peer.close();
+      continue;
+    }
+    await best?.peer.close();
+    best = { peer, setting: words, version, seconds };
+  }
+  if (!best) throw new VaekitError("PyTorch: no setting could be measured");
+  return best;
+}
+
+function settings(): Setting[] {
+  const cores = availableParallelism();
+  const threads = [...new Set([1, 2, 4, 8, cores])].filter((count) => count <= cores);
+  const found = BLAS.filter((folder) => existsSync(folder));
+  const blas = found.length > 0 ? found : [undefined];
+  return threads.flatMap((count) =>
+    blas.flatMap((folder) =>
+      (["active", "passive"] as const)
+        .filter((wait) => count > 1 || wait === "passive") // one thread has none to wait for
+        .map((wait) => ({ threads: count, wait, blas: folder })),
+    ),
+  );
+}
+
+function start(python: string, { threads, wait, blas }: Setting, pixels: string): Promise<Peer> {
+  const count = String(threads);
+  return startPeer(python, [SCRIPT, count, pixels], {
+    OMP_NUM_THREADS: count,
+    OPENBLAS_NUM_THREADS: count,
+    OMP_WAIT_POLICY: wait,
+    ...(blas === undefined ? {} : { LD_LIBRARY_PATH: blas }),
+  });
+}
+
+async function time(peer: Peer, question: object) {
+  return (await peer.ask(question)) as { readonly seconds: number; readonly choice?: object };
+}
+
+function describe({ threads, wait, blas }: Setting): string {
+  return `${threads} thread${threads === 1 ? "" : "s"}, ${blas?.split("/").at(-1) ?? "its own BLAS"}, waiting ${wait}`;
+}
+
+/** The first Python that has PyTorch with a fast BLAS. */
+function findPytorch(): { readonly python: string; readonly version: string } {
+  const named = process.env["VAEKIT_PYTHON"];
+  for (const python of named ? [named] : ["python3", "/usr/bin/python3"]) {
+    const script = "import torch; print(torch.__version__); print(torch.__config__.show())";
+    const { status, stdout } = spawnSync(python, ["-c", script], { encoding: "utf8" });
+    if (status !== 0) continue;
+    // Debian's is built with the reference BLAS, some twenty times slower: no peer.
+    if (stdout.includes("BLAS_INFO=generic") && !BLAS.some((folder) => existsSync(folder))) {
+      throw new VaekitError(`${python}: its PyTorch has no fast BLAS; run scripts/install-pytorch.sh, which installs one`);
+    }
+    return { python, version: stdout.split("\n")[0] ?? "" };
+  }
+  throw new VaekitError(
+    `${named ?? "python3"}: has no PyTorch; run scripts/install-pytorch.sh, or set VAEKIT_PYTHON to a Python that has it`,
+  );
+}
+
+function multiarch(): string {
+  return process.arch === "arm64" ? "aarch64-linux-gnu" : "x86_64-linux-gnu";
+}

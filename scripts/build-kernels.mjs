@@ -1,0 +1,43 @@
+// Compiles src/runtime/kernels/assembly.ts (AssemblyScript) to WebAssembly and writes it, as base64, to
+// src/runtime/kernels/wasm.generated.ts. Does nothing when that file is newer than its sources.
+import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import asc from "assemblyscript/asc";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const source = "src/runtime/kernels/assembly.ts";
+const target = `${root}src/runtime/kernels/wasm.generated.ts`;
+const sources = [`${root}${source}`, fileURLToPath(import.meta.url), `${root}package.json`];
+
+const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+if (modified(target) <= Math.max(...sources.map(modified))) await build();
+
+async function build() {
+  let wasm;
+  const options = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd", "--importMemory", "--noExportMemory"];
+  const { error, stderr } = await asc.main([source, "--outFile", "kernels.wasm", ...options], {
+    readFile: (name, folder) => {
+      try {
+        return readFileSync(`${root}${folder === "." ? "" : `${folder}/`}${name}`, "utf8");
+      } catch {
+        return null; // the compiler asks for some files that need not exist
+      }
+    },
+    writeFile: (_name, contents) => {
+      wasm = contents;
+    },
+    listFiles: () => [],
+  });
+  if (error) throw new Error(`${source} does not compile:\n${stderr}`);
+  const text = [
+    `// Generated from assembly.ts by scripts/build-kernels.mjs. Do not edit; not in git.`,
+    ``,
+    `/** The kernels' WebAssembly module, base64. */`,
+    `export const wasm =`,
+    `  "${Buffer.from(wasm).toString("base64")}";`,
+    ``,
+  ].join("\n");
+  // By rename, so that two builds at once never leave half a file.
+  writeFileSync(`${target}.${process.pid}.tmp`, text);
+  renameSync(`${target}.${process.pid}.tmp`, target);
+}

@@ -1,0 +1,102 @@
+import { extname } from "node:path";
+import { splitOptions } from "../config.ts";
+import type { Dataset, Splits } from "../data/dataset.ts";
+import { loadSplits } from "../data/load.node.ts";
+import { UsageError } from "../errors.ts";
+import { openRun } from "../models/open.node.ts";
+import { checkEvent } from "../models/run-data.node.ts";
+import { encodeNpy } from "../storage/npy.ts";
+import { encode } from "./encode.ts";
+import { writeOutput } from "./output.node.ts";
+
+export interface EncodeRunOptions {
+  readonly run: string;
+  /** A source as `loadSplits` takes it. */
+  readonly data: string;
+  /** Default "all": every example, in the order of the source; a test file of its own comes last. */
+  readonly split?: "train" | "validation" | "test" | "all";
+  /** Ends in .npy or .csv. */
+  readonly out: string;
+}
+
+export interface EncodeRunResult {
+  readonly file: string;
+  readonly count: number;
+  readonly latent: number;
+}
+
+/** Writes the posterior mean of each example of `data`: .npy float32 (count, latent), or .csv with row and label. */
+export async function encodeRun({ run, data, split = "all", out }: EncodeRunOptions): Promise<EncodeRunResult> {
+  const format = extname(out).toLowerCase();
+  if (format !== ".npy" && format !== ".csv") {
+    throw new UsageError(`out: expected a file name ending in .npy or .csv, got "${out}"`);
+  }
+  const model = await openRun(run);
+  try {
+    const splits = await loadSplits(data, splitOptions(model.config));
+    const rows: Row[] = [];
+    const means: Float32Array[] = [];
+    for (const part of split === "all" ? allOf(splits) : [splits[split]]) {
+      checkEvent(model, part);
+      const { mean } = await encode(model, part);
+      for (let row = 0; row < part.count; row++) {
+        means.push(mean.subarray(row * model.latent, (row + 1) * model.latent));
+        rows.push({ split: part.split, index: part.index[row]!, label: part.labels?.[row] });
+      }
+    }
+    const order = split === "all" ? sourceOrder(rows) : Array.from(rows.keys());
+    const ordered = order.map((row) => means[row]!);
+    await writeOutput(
+      out,
+      format === ".npy"
+        ? npyOf(ordered, model.latent)
+        : csvOf(
+            ordered,
+            order.map((row) => rows[row]!),
+          ),
+    );
+    return { file: out, count: rows.length, latent: model.latent };
+  } finally {
+    await model.close();
+  }
+}
+
+interface Row {
+  readonly split: Dataset["split"];
+  readonly index: number;
+  readonly label: number | undefined;
+}
+
+function allOf({ train, validation, test }: Splits): readonly Dataset[] {
+  return [train, validation, test];
+}
+
+/** By row of the source. Where the test examples come from a file of their own, that is after the others. */
+function sourceOrder(rows: readonly Row[]): number[] {
+  const oneFile = new Set(rows.map(({ index }) => index)).size === rows.length;
+  const file = ({ split }: Row) => (split === "test" && !oneFile ? 1 : 0);
+  return Array.from(rows.keys()).sort((a, b) => file(rows[a]!) - file(rows[b]!) || rows[a]!.index - rows[b]!.index);
+}
+
+function npyOf(means: readonly Float32Array[], latent: number): Uint8Array {
+  const values = new Float32Array(means.length * latent);
+  for (const [row, mean] of means.entries()) values.set(mean, row * latent);
+  return encodeNpy([means.length, latent], values);
+}
+
+/** split,row,label,z0,z1,... with as many digits as a float32 needs. */
+function csvOf(means: readonly Float32Array[], rows: readonly Row[]): string {
+  const labelled = rows.every(({ label }) => label !== undefined);
+  const latent = means[0]?.length ?? 0;
+  const head = ["split", "row", ...(labelled ? ["label"] : []), ...Array.from({ length: latent }, (_, j) => `z${j}`)];
+  const lines = means.map((mean, i) => {
+    const { split, index, label } = rows[i]!;
+    return [
+      split,
+      index,
+      ...(labelled ? [label] : []),
+      ...Array.from(mean, (value) => Number(value.toPrecision(9))),
+    ].join(",");
+  });
+  return `${[head.join(","), ...lines].join("\n")}\n`;
+}

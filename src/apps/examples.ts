@@ -1,0 +1,28 @@
+import type { Dataset } from "../data/dataset.ts";
+import { DataError } from "../errors.ts";
+import { eventSize } from "./chunks.ts";
+
+/** Rows `start` to `start + rows` of a data set as the encoder takes them, (rows, ...event): grey levels as v/255. */
+export function examplesOf(data: Dataset, start: number, rows: number): Float32Array {
+  const size = eventSize(data.event);
+  const values = data.values.subarray(start * size, (start + rows) * size);
+  if (values instanceof Uint8Array) return Float32Array.from(values, (level) => level / 255);
+  const wrong = values.findIndex((value) => !Number.isFinite(value));
+  if (wrong >= 0) {
+    const row = start + Math.floor(wrong / size);
+    throw new DataError(
+      `${data.name}: row ${row}, value ${wrong % size}: expected a finite number, got ${values[wrong]}`,
+    );
+  }
+  return values;
+}
+
+/** The example in one row of a data set, (...event). */
+export function exampleAt(data: Dataset, row: number, what: string): Float32Array {
+  if (row >= data.count) {
+    throw new DataError(
+      `${what}: expected a row from 0 to ${data.count - 1} of the ${data.split} split of ${data.name}, got ${row}`,
+    );
+  }
+  return examplesOf(data, row, 1);
+}

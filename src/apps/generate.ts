@@ -1,0 +1,32 @@
+import type { Inference } from "../models/inference.ts";
+import { createKernels } from "../runtime/kernels.ts";
+import { siteKey } from "../runtime/philox.ts";
+import { decodeRows } from "./chunks.ts";
+
+/** Images of one model: (count, ...event), values as the data has them. */
+export interface Images {
+  readonly images: Float32Array;
+  readonly event: readonly number[];
+  readonly count: number;
+}
+
+export interface GenerateOptions {
+  readonly count: number;
+  readonly seed: number;
+}
+
+/** Means of p(x|z) for z drawn from the prior. Image i depends on the seed and i alone, not on the count. */
+export async function generate(model: Inference, { count, seed }: GenerateOptions): Promise<Images> {
+  const z = priorNoise(count, model.latent, seed); // the prior is the standard normal
+  return { images: await decodeRows(model, z, count), event: model.event, count };
+}
+
+/** Standard normals (count, latent), row i keyed by i. */
+function priorNoise(count: number, latent: number, seed: number): Float32Array {
+  const kernels = createKernels(count * (latent + 1) * 4 + 128);
+  const example = kernels.uint32(count);
+  for (let i = 0; i < count; i++) example[i] = i;
+  const noise = kernels.float32(count * latent);
+  kernels.normals(noise, siteKey(seed, "sample"), 0, example, latent);
+  return noise;
+}

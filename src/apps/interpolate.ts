@@ -1,0 +1,54 @@
+import { UsageError } from "../errors.ts";
+import type { Inference } from "../models/inference.ts";
+import { decodeRows, encodeRows } from "./chunks.ts";
+import type { Images } from "./generate.ts";
+
+/** linear: straight lines. slerp: great circles, with the length going evenly from one end's to the other's. */
+export type InterpolationPath = "linear" | "slerp";
+
+export interface InterpolateOptions {
+  /** Images, the two ends included; at least 2. */
+  readonly steps: number;
+  /** Default "linear". */
+  readonly path?: InterpolationPath;
+}
+
+/** Decodes `steps` points from the first example's posterior mean to the second's. ends: (2, ...event). */
+export async function interpolate(
+  model: Inference,
+  ends: Float32Array,
+  { steps, path = "linear" }: InterpolateOptions,
+): Promise<Images> {
+  if (!Number.isInteger(steps) || steps < 2) throw new UsageError(`steps: expected an integer >= 2, got ${steps}`);
+  const { mean } = await encodeRows(model, ends, 2);
+  const from = mean.subarray(0, model.latent);
+  const to = mean.subarray(model.latent);
+  const z = new Float32Array(steps * model.latent);
+  for (let step = 0; step < steps; step++) {
+    z.set(
+      path === "slerp" ? slerp(from, to, step / (steps - 1)) : lerp(from, to, step / (steps - 1)),
+      step * model.latent,
+    );
+  }
+  return { images: await decodeRows(model, z, steps), event: model.event, count: steps };
+}
+
+function lerp(from: Float32Array, to: Float32Array, share: number): Float32Array {
+  return from.map((value, i) => (1 - share) * value + share * to[i]!);
+}
+
+/**
+ * Spherical interpolation (White 2016): the direction turns evenly, the length changes evenly.
+ * Linear where the two directions are the same, opposite, or one of them is none.
+ */
+export function slerp(from: Float32Array, to: Float32Array, share: number): Float32Array {
+  const fromLength = Math.hypot(...from);
+  const toLength = Math.hypot(...to);
+  const cosine = from.reduce((sum, value, i) => sum + value * to[i]!, 0) / (fromLength * toLength);
+  const angle = Math.acos(Math.min(1, Math.max(-1, cosine)));
+  if (!(Math.sin(angle) > 1e-6)) return lerp(from, to, share); // NaN too
+  const length = (1 - share) * fromLength + share * toLength;
+  const fromWeight = (Math.sin((1 - share) * angle) / Math.sin(angle)) * (length / fromLength);
+  const toWeight = (Math.sin(share * angle) / Math.sin(angle)) * (length / toLength);
+  return from.map((value, i) => fromWeight * value + toWeight * to[i]!);
+}

@@ -1,0 +1,16 @@
+import type { Inference } from "../models/inference.ts";
+import { decodeRows, encodeRows } from "./chunks.ts";
+
+/** Inputs and what the model makes of them: means of p(x|z) at the posterior means. All (count, ...event). */
+export interface Reconstructions {
+  readonly inputs: Float32Array;
+  readonly reconstructions: Float32Array;
+  readonly event: readonly number[];
+  readonly count: number;
+}
+
+/** x: (count, ...event). */
+export async function reconstruct(model: Inference, x: Float32Array, count: number): Promise<Reconstructions> {
+  const { mean } = await encodeRows(model, x, count);
+  return { inputs: x, reconstructions: await decodeRows(model, mean, count), event: model.event, count };
+}

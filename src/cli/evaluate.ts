@@ -1,0 +1,97 @@
+import type { Command } from "commander";
+import type { RunEvaluation } from "../evaluate/evaluate.node.ts";
+import type { Figure } from "../evaluate/figures.ts";
+import {
+  addExamples,
+  dataOption,
+  given,
+  jsonOption,
+  naturalNumber,
+  positiveInteger,
+  SPLITS,
+  type SplitName,
+  splitOption,
+  threadsOption,
+} from "./options.ts";
+import { formatCount, printResult, tableLines } from "./output.ts";
+import { countProgress } from "./progress.ts";
+
+interface EvaluateFlags {
+  readonly data?: string;
+  readonly split: SplitName;
+  readonly samples?: number;
+  readonly examples?: number;
+  readonly seed?: number;
+  readonly threads?: number;
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command("evaluate")
+    .summary("figures of a trained model: ELBO, its parts, −log p(x)")
+    .description(
+      "Evaluates a trained model: −ELBO with its parts in nats, bits per dimension, and with --samples " +
+        "−log p(x) by importance sampling. Each figure is a mean over examples with its standard error.",
+    )
+    .argument("<run>", "the run directory")
+    .addOption(dataOption())
+    .addOption(splitOption(SPLITS, "test"))
+    .addOption(
+      positiveInteger("--samples <k>", "importance samples per example for −log p(x) (default: none are drawn)"),
+    )
+    .addOption(positiveInteger("--examples <n>", "use the first n examples only (default: all)"))
+    .addOption(naturalNumber("--seed <n>", "seed of binarization and samples (default: the run's)"))
+    .addOption(threadsOption())
+    .addOption(jsonOption())
+    .action(async (run: string, { json, ...options }: EvaluateFlags) => {
+      const { evaluateRun } = await import("../evaluate/evaluate.node.ts");
+      const progress = countProgress(process.stderr, "evaluating");
+      let evaluation: RunEvaluation;
+      try {
+        evaluation = await evaluateRun({ run, ...given(options), onProgress: progress.onProgress });
+      } finally {
+        progress.close();
+      }
+      printResult(json, evaluation, evaluationLines(evaluation));
+    });
+  addExamples(
+    command,
+    "vaekit evaluate runs/mnist",
+    "vaekit evaluate runs/mnist --samples 5000 --examples 1000 --json",
+    "vaekit evaluate runs/mnist --data ../data/fashion-mnist --split test",
+  );
+}
+
+const NAMES: Readonly<Record<string, string>> = {
+  negElboNats: "−ELBO",
+  distortionNats: "  distortion",
+  rateNats: "  rate",
+  nllNats: "−log p(x)",
+  bitsPerDim: "bits per dimension",
+  effectiveSampleSize: "effective sample size",
+};
+
+/** A table of the figures, whatever they are, under a line that says what they were taken on. */
+function evaluationLines(evaluation: RunEvaluation): string[] {
+  const figures = Object.entries(evaluation).filter((entry): entry is [string, Figure] => isFigure(entry[1]));
+  const rows = figures.map(([name, { mean, standardError, unit, samples }]) => [
+    NAMES[name] ?? name,
+    mean.toFixed(unit === "bits/dim" ? 4 : 2),
+    `±${standardError.toFixed(unit === "bits/dim" ? 4 : 2)}`,
+    unit,
+    samples > 1 ? `${formatCount(samples)} samples` : "",
+  ]);
+  const { data, split, negElboNats, activeUnits, rateByLatentNats } = evaluation;
+  return [
+    `${data}, ${split}: ${formatCount(negElboNats.examples)} examples, binarization ${negElboNats.binarization}`,
+    "",
+    ...tableLines(rows),
+    "",
+    `${activeUnits} of ${rateByLatentNats.length} latent dimensions are active`,
+  ];
+}
+
+function isFigure(value: unknown): value is Figure {
+  return typeof value === "object" && value !== null && "mean" in value && "standardError" in value;
+}

@@ -1,0 +1,30 @@
+import type { Command } from "commander";
+import { addExamples, jsonOption } from "./options.ts";
+import { printResult } from "./output.ts";
+
+interface ExportFlags {
+  readonly out: string;
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command("export")
+    .summary("encoder.onnx and decoder.onnx")
+    .description(
+      "Writes encoder.onnx (x → mean, logvar) and decoder.onnx (z → likelihood parameters) with a free batch size, " +
+        "and checks that ONNX Runtime computes with them what the model does.",
+    )
+    .argument("<run>", "the run directory")
+    .requiredOption("--out <folder>", "the folder to write to; made if it is not there")
+    .addOption(jsonOption())
+    .action(async (run: string, { out, json }: ExportFlags) => {
+      const { exportOnnx } = await import("../apps/export.node.ts");
+      const result = await exportOnnx({ run, out });
+      printResult(json, result, [
+        ...result.files,
+        `Checked against the model: largest difference ${result.maxDifference.toExponential(1)}.`,
+      ]);
+    });
+  addExamples(command, "vaekit export runs/mnist --out onnx");
+}

@@ -1,0 +1,78 @@
+import type { DataInspection, Inspection, SplitInspection } from "../apps/inspect.node.ts";
+import type { RunInspection } from "../apps/inspect-run.node.ts";
+import { formatCount, tableLines } from "./output.ts";
+
+/** An inspection as lines for people. */
+export function inspectionLines(inspection: Inspection): string[] {
+  return inspection.kind === "data" ? dataLines(inspection) : runLines(inspection);
+}
+
+function dataLines({ name, event, type, splits, factors }: DataInspection): string[] {
+  const values = type === "uint8" ? "grey levels 0..255 (uint8)" : "float32";
+  const rows = splits.map((split) => [
+    split.split,
+    formatCount(split.count),
+    rangeText(split),
+    split.mean === null ? "" : `mean ${split.mean.toPrecision(4)}`,
+    split.fingerprint,
+  ]);
+  const labels = splits.flatMap(({ split, labels: counts }) =>
+    counts ? [`labels of ${split}: ${entriesText(counts)}`] : [],
+  );
+  const notFinite = splits.flatMap(({ split, notFinite: count }) =>
+    count > 0 ? [`${split}: ${formatCount(count)} values are NaN or infinite`] : [],
+  );
+  const factorText = factors?.map(({ name: factor, size }) => `${factor} ${size}`).join(", ");
+  return [
+    `${name}: examples of shape [${event.join(", ")}], ${values}`,
+    "",
+    ...tableLines([["split", "examples", "range", "", "fingerprint"], ...rows]),
+    ...(labels.length > 0 ? ["", ...labels] : []),
+    ...(factorText ? ["", `factors: ${factorText}`] : []),
+    ...(notFinite.length > 0 ? ["", ...notFinite] : []),
+  ];
+}
+
+function rangeText({ minimum, maximum }: SplitInspection): string {
+  return minimum === null || maximum === null ? "" : `${shortNumber(minimum)}..${shortNumber(maximum)}`;
+}
+
+function shortNumber(value: number): string {
+  return String(Number(value.toPrecision(4)));
+}
+
+function entriesText(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([label, count]) => `${label}: ${formatCount(count)}`)
+    .join(", ");
+}
+
+function runLines({ run, event, latent, trained, layers, parameters, flops, bytes, config }: RunInspection): string[] {
+  const { encoder, decoder, likelihood } = config.model;
+  const rows = layers.map((layer) => [
+    layer.path,
+    Object.entries(layer.shapes)
+      .map(([name, shape]) => `${name} (${shape.join(", ")})`)
+      .join(", "),
+    formatCount(layer.parameters),
+    formatCount(layer.flops),
+  ]);
+  return [
+    `${run}: VAE of examples [${event.join(", ")}], ${latent} latent dimensions, ${likelihood.kind} likelihood`,
+    `encoder ${encoder.hidden.join("-") || "linear"} ${encoder.activation}, decoder ${decoder.hidden.join("-") || "linear"} ${decoder.activation}`,
+    `weights of epoch ${trained.epoch}, step ${formatCount(trained.step)}, trained on ${trained.dataName}`,
+    "",
+    ...tableLines([
+      ["layer", "shapes", "parameters", "FLOPs"],
+      ...rows,
+      ["total", "", formatCount(parameters), formatCount(flops.encode + flops.decode)],
+    ]),
+    "",
+    `FLOPs for an example: encode ${formatCount(flops.encode)}, decode ${formatCount(flops.decode)}, training step ${formatCount(flops.trainingStep)}`,
+    `memory: weights ${megabytes(bytes.weights)}, training ${megabytes(bytes.training)}, a batch of ${config.train.batchSize} ${megabytes(bytes.batch)}`,
+  ];
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 1e6).toFixed(bytes < 1e7 ? 2 : 0)} MB`;
+}

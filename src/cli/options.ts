@@ -1,0 +1,71 @@
+import { type Command, Option } from "commander";
+import { UsageError } from "../errors.ts";
+
+/*
+ * Options that several commands share, and the readers of their values. A reader throws a UsageError such as
+ * `--samples: expected a positive integer, got "abc"`.
+ */
+
+type Reader = (text: string) => number;
+
+function integerReader(flag: string, least: 0 | 1): Reader {
+  const what = least === 1 ? "a positive integer" : "an integer >= 0";
+  return (text) => {
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (Number.isSafeInteger(value) && value >= least) return value;
+    throw new UsageError(`${flag}: expected ${what}, got ${JSON.stringify(text)}`);
+  };
+}
+
+/** An option `--name <n>` whose value is a positive integer. `flags` as commander takes them, e.g. "-n, --count <n>". */
+export function positiveInteger(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(integerReader(longFlag(flags), 1));
+}
+
+/** As positiveInteger, for an integer of at least 0: an index or a seed. */
+export function naturalNumber(flags: string, description: string): Option {
+  return new Option(flags, description).argParser(integerReader(longFlag(flags), 0));
+}
+
+export function positiveNumber(flags: string, description: string): Option {
+  return new Option(flags, description).argParser((text) => {
+    const value = text.trim() === "" ? Number.NaN : Number(text);
+    if (Number.isFinite(value) && value > 0) return value;
+    throw new UsageError(`${longFlag(flags)}: expected a number > 0, got ${JSON.stringify(text)}`);
+  });
+}
+
+function longFlag(flags: string): string {
+  return /--[\w-]+/.exec(flags)?.[0] ?? flags;
+}
+
+export function jsonOption(): Option {
+  return new Option("--json", "print one JSON object on standard output, all else on standard error");
+}
+
+export function threadsOption(): Option {
+  return positiveInteger("--threads <n>", "threads that compute (default: as many as there are cores)");
+}
+
+export function splitOption(allowed: readonly string[], otherwise: string): Option {
+  return new Option("--split <name>", "which part of the data").choices(allowed).default(otherwise);
+}
+
+export const SPLITS = ["train", "validation", "test"] as const;
+export type SplitName = (typeof SPLITS)[number];
+
+export function dataOption(): Option {
+  return new Option("--data <data>", "the data (default: what the run was trained on)");
+}
+
+/** A command's examples, below its options. */
+export function addExamples(command: Command, ...examples: readonly string[]): Command {
+  return command.addHelpText("after", `\nExamples:\n${examples.map((example) => `  ${example}`).join("\n")}`);
+}
+
+/** The given options without those that are undefined, as functions with optional keys take them. */
+export function given<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,113 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { RunError, UsageError } from "../errors.ts";
+import type { TrainOptions, TrainResult } from "../train/train.node.ts";
+import { runCommandLine } from "./program.ts";
+
+// The commands against a stand-in for the library: what they hand over, print and return.
+
+const train = vi.hoisted(() => vi.fn());
+vi.mock("../train/train.node.ts", () => ({ train }));
+
+let stdout = "";
+let stderr = "";
+beforeEach(() => {
+  stdout = "";
+  stderr = "";
+  vi.spyOn(process.stdout, "write").mockImplementation((text) => {
+    stdout += text;
+    return true;
+  });
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    stderr += text;
+    return true;
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  process.exitCode = undefined;
+});
+
+const result: TrainResult = {
+  run: "run",
+  stopped: "finished",
+  epoch: 3,
+  step: 1650,
+  seconds: 61,
+  best: { epoch: 2, step: 1100, negElboNats: 99.123 },
+};
+
+test("train hands its options over, and nothing that was not given", async () => {
+  train.mockResolvedValue(result);
+  const line =
+    "train data --out run --set model.latent=5 train.batchSize=9 --epochs 3 --minutes 0.5 --seed 7 --threads 2";
+  expect(await runCommandLine(line.split(" "))).toBe(0);
+  const { signal, onProgress, ...options } = train.mock.calls[0]![0] as TrainOptions;
+  expect(options).toEqual({
+    data: "data",
+    out: "run",
+    set: ["model.latent=5", "train.batchSize=9"],
+    epochs: 3,
+    minutes: 0.5,
+    seed: 7,
+    threads: 2,
+  });
+  expect(signal?.aborted).toBe(false);
+  expect(onProgress).toBeTypeOf("function");
+  expect(stdout).toBe(
+    "Finished after epoch 3, step 1,650, in 1m01s.\nBest validation −ELBO: 99.12 nats, after epoch 2.\nRun: run\n",
+  );
+});
+
+test("train --json prints its result as one object, all else on standard error", async () => {
+  train.mockImplementation(async ({ onProgress }: TrainOptions) => {
+    onProgress?.({ kind: "note", text: "a note" });
+    return result;
+  });
+  expect(await runCommandLine(["train", "data", "--out", "run", "--json"])).toBe(0);
+  expect(stdout).toBe(`${JSON.stringify(result)}\n`);
+  expect(stderr).toBe("a note\n");
+});
+
+test.each([
+  ["SIGINT", 130],
+  ["SIGTERM", 143],
+] as const)("%s aborts the training, says how to go on, and gives %i", async (signal, code) => {
+  train.mockImplementation(async (options: TrainOptions) => {
+    process.emit(signal, signal);
+    return { ...result, stopped: options.signal?.aborted ? "signal" : "finished" };
+  });
+  const listeners = process.listenerCount(signal);
+  expect(await runCommandLine(["train", "my data", "--out", "run"])).toBe(code);
+  expect(stderr).toContain(
+    `Stopped by ${signal} after step 1,650. To go on:\n  vaekit train 'my data' --out run --resume\n`,
+  );
+  expect(process.listenerCount(signal)).toBe(listeners);
+});
+
+test("a second signal ends the process at once", async () => {
+  const exit = vi.spyOn(process, "exit").mockImplementation(() => undefined as never);
+  train.mockImplementation(async () => {
+    process.emit("SIGINT", "SIGINT");
+    expect(exit).not.toHaveBeenCalled();
+    process.emit("SIGINT", "SIGINT");
+    return result;
+  });
+  await runCommandLine(["train", "data", "--out", "run"]);
+  expect(exit).toHaveBeenCalledWith(130);
+});
+
+test("the user's errors are a message, ours a stack that says so", async () => {
+  const line = ["train", "data", "--out", "run"];
+  train.mockRejectedValueOnce(new RunError("run: in use"));
+  expect(await runCommandLine(line)).toBe(1);
+  expect(stderr).toBe("error: run: in use\n");
+  train.mockRejectedValueOnce(Object.assign(new Error("ENOSPC: no space left"), { code: "ENOSPC", syscall: "write" }));
+  expect(await runCommandLine(line)).toBe(1);
+  expect(stderr).toBe("error: run: in use\nerror: ENOSPC: no space left\n");
+  train.mockRejectedValueOnce(new UsageError("--resume: no run"));
+  expect(await runCommandLine(line)).toBe(2);
+  train.mockRejectedValueOnce(new TypeError("x is not a function"));
+  expect(await runCommandLine(line)).toBe(1);
+  expect(stderr).toMatch(/this is a bug in vaekit.*\nTypeError: x is not a function\n\s+at /);
+  expect(stdout).toBe("");
+});

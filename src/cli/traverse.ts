@@ -1,0 +1,53 @@
+import { join } from "node:path";
+import type { Command } from "commander";
+import {
+  addExamples,
+  dataOption,
+  given,
+  jsonOption,
+  naturalNumber,
+  positiveInteger,
+  positiveNumber,
+  SPLITS,
+  type SplitName,
+  splitOption,
+} from "./options.ts";
+import { checkOutputFile, printResult } from "./output.ts";
+
+interface TraverseFlags {
+  readonly steps: number;
+  readonly range: number;
+  readonly dimensions?: number;
+  readonly example?: number;
+  readonly data?: string;
+  readonly split: SplitName;
+  readonly out?: string;
+  readonly json?: boolean;
+}
+
+export function register(program: Command): void {
+  const command = program
+    .command("traverse")
+    .summary("what each latent dimension does")
+    .description("Varies one latent dimension at a time, a row each, those with the most KL from the prior first.")
+    .argument("<run>", "the run directory")
+    .addOption(positiveInteger("--steps <n>", "images in a row").default(11))
+    .addOption(positiveNumber("--range <s>", "from −s to +s standard deviations of the prior").default(3))
+    .addOption(positiveInteger("--dimensions <n>", "rows (default: every latent dimension)"))
+    .addOption(naturalNumber("--example <row>", "start from this example's posterior mean (default: the prior's mean)"))
+    .addOption(dataOption())
+    .addOption(splitOption(SPLITS, "test"))
+    .option("--out <file.png>", "where to write (default: traversals.png in the run)")
+    .addOption(jsonOption())
+    .action(async (run: string, { out = join(run, "traversals.png"), json, ...options }: TraverseFlags) => {
+      checkOutputFile("--out", out, [".png"]);
+      const { traverseRun } = await import("../report/figures.node.ts");
+      const result = await traverseRun({ run, out, ...given(options) });
+      printResult(json, result, [`${result.dimensions.length} latent dimensions: ${result.file}`]);
+    });
+  addExamples(
+    command,
+    "vaekit traverse runs/sprites",
+    "vaekit traverse runs/mnist --example 4 --dimensions 10 --range 2",
+  );
+}

@@ -1,0 +1,321 @@
+import * as z from "zod";
+import { suggest } from "./nearest.ts";
+
+/*
+ * What a config file may hold, as a zod schema with a description for every key (editors show them) and every default
+ * that does not depend on another key. Defaults that do are in config.ts, `resolve`.
+ *
+ * An issue's message is relative to its path. For unknown keys it holds one line a key, each beginning with the key.
+ */
+
+type RawIssue = { readonly code?: string | undefined; readonly input?: unknown; readonly keys?: unknown };
+
+/** Own message of a schema: `expected a positive integer, got 0`. */
+function expected(what: string): { error: (issue: RawIssue) => string } {
+  return { error: (issue) => `expected ${what}, got ${show(issue.input)}` };
+}
+
+/** A value as a message shows it: JSON, cut short. */
+export function show(value: unknown): string {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
+  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+}
+
+function section<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === "unrecognized_keys"
+        ? issue.keys.map((key) => `${key}: unknown key; ${suggest(key, known)}`).join("\n")
+        : `expected an object with any of ${known.map((key) => `"${key}"`).join(", ")}, got ${show(issue.input)}`,
+  });
+}
+
+function choice<const Names extends readonly string[]>(names: Names) {
+  const list = names.map((name) => `"${name}"`).join(", ");
+  return z.enum(names, {
+    error: (issue) => {
+      const near = typeof issue.input === "string" ? suggest(issue.input, names) : "";
+      return `expected ${list}, got ${show(issue.input)}${near.startsWith("did") ? `; ${near}` : ""}`;
+    },
+  });
+}
+
+/** A literal `kind` of which there is one so far. */
+function onlyKind<const Name extends string>(name: Name) {
+  return z.literal(name, expected(`"${name}"`));
+}
+
+function integer(minimum: number, what: string) {
+  return z.int(expected(what)).min(minimum, expected(what));
+}
+
+function above0(what: string) {
+  return z.number(expected(what)).gt(0, expected(what));
+}
+
+function fraction(what: string) {
+  return above0(what).lt(1, expected(what));
+}
+
+const COUNT_OR_FRACTION = "a count (integer >= 1), a fraction (between 0 and 1) or null";
+const countOrFraction = z
+  .union([integer(1, COUNT_OR_FRACTION), fraction(COUNT_OR_FRACTION)], expected(COUNT_OR_FRACTION))
+  .nullable()
+  .default(null);
+
+const decay = z
+  .number(expected("a number from 0 up to but not 1"))
+  .min(0, expected("a number from 0 up to but not 1"))
+  .lt(1, expected("a number from 0 up to but not 1"));
+
+const ACTIVATIONS = ["relu", "tanh", "elu", "silu", "softplus"] as const;
+const INITIALIZATIONS = ["lecun", "he", "glorot"] as const;
+const KNOWN_LIKELIHOODS = ["bernoulli", "normal"] as const;
+
+function network(role: "encoder" | "decoder") {
+  const other = role === "encoder" ? "" : "; default: the encoder's";
+  return section({
+    kind: onlyKind("mlp").default("mlp").describe("mlp: a multilayer perceptron."),
+    hidden: z
+      .array(integer(1, "a positive integer"), expected("a list of positive integers such as [400]"))
+      .optional()
+      .describe(
+        role === "encoder"
+          ? "Units of each hidden layer, from the data to the latent. [] is a linear encoder. Default: [400] (Kingma & Welling 2014 use one layer)."
+          : "Units of each hidden layer, from the latent to the data. Default: the encoder's, in reverse order.",
+      ),
+    activation: choice(ACTIVATIONS)
+      .optional()
+      .describe(`Non-linearity of the hidden layers${other || "; default: relu"}.`),
+    initialization: choice(INITIALIZATIONS)
+      .optional()
+      .describe(
+        `Standard deviation of the initial weights: lecun sqrt(1/in), he sqrt(2/in) (He et al. 2015), glorot sqrt(2/(in+out)) (Glorot & Bengio 2010)${other || "; default: glorot for tanh, he otherwise"}.`,
+      ),
+  })
+    .prefault({})
+    .describe(role === "encoder" ? "The network of q(z|x)." : "The network of p(x|z).");
+}
+
+const bernoulli = section({ kind: z.literal("bernoulli") }).describe("Independent Bernoulli pixels: values in [0, 1].");
+
+const normal = section({
+  kind: z.literal("normal"),
+  variance: choice(["fixed", "global", "learned"])
+    .default("fixed")
+    .describe(
+      "fixed: the given standardDeviation; global: one learned variance for all pixels (Rybkin et al. 2021, sigma-VAE); learned: an output of the decoder for each pixel.",
+    ),
+  standardDeviation: above0("a number > 0")
+    .optional()
+    .describe(
+      "Standard deviation of p(x|z) in the data's own unit (pixels are scaled to [0, 1]). With fixed variance only. Default: 1.",
+    ),
+}).describe("Independent normal values.");
+
+const registered = z
+  .looseObject(
+    {
+      kind: z
+        .string(expected("a name"))
+        .min(1, expected("a name"))
+        .refine((kind) => !KNOWN_LIKELIHOODS.includes(kind as "normal"), { abort: true })
+        .meta({ not: { enum: [...KNOWN_LIKELIHOODS] } }),
+    },
+    expected('an object such as {"kind": "bernoulli"}'),
+  )
+  .describe("A likelihood registered by the user under this name; its other keys are its own.");
+
+const schedule = z
+  .discriminatedUnion(
+    "kind",
+    [
+      section({ kind: z.literal("constant") }),
+      section({
+        kind: z.literal("cosine"),
+        final: z
+          .number(expected("a fraction from 0 to 1"))
+          .min(0, expected("a fraction from 0 to 1"))
+          .max(1, expected("a fraction from 0 to 1"))
+          .default(0.01)
+          .describe("Learning rate at the last step, as a fraction of learningRate."),
+        warmup: integer(0, "an integer >= 0")
+          .default(0)
+          .describe("Steps of linear rise from 0 before the cosine begins."),
+      }),
+      section({
+        kind: z.literal("step"),
+        factor: above0("a number > 0").default(0.1).describe("What the learning rate is multiplied by each time."),
+        every: integer(1, "a positive integer").describe("Steps between two multiplications."),
+      }),
+    ],
+    {
+      error: (issue) =>
+        isRecord(issue.input)
+          ? `expected "constant", "cosine", "step", got ${show(issue.input.kind)}`
+          : `expected an object such as {"kind": "cosine"}, got ${show(issue.input)}`,
+    },
+  )
+  .prefault({ kind: "constant" })
+  .describe("How the learning rate changes with the step. cosine: Loshchilov & Hutter (2017), one period.");
+
+const data = section({
+  binarization: choice(["none", "static", "dynamic"])
+    .optional()
+    .describe(
+      "What becomes of grey levels: none leaves them; static draws each pixel's bit once; dynamic draws new bits each epoch (Salakhutdinov & Murray 2008). Default: dynamic for a bernoulli likelihood, none otherwise.",
+    ),
+  validation: countOrFraction.describe(
+    "Examples kept for validation: a count (>= 1) or a fraction (< 1) of the training file. Default: 5000 for a folder with a test file of its own, 0.1 for a single file.",
+  ),
+  test: countOrFraction.describe(
+    "Examples kept for the test: a count (>= 1) or a fraction (< 1). Default: the source's own test file, 0.1 for a single file.",
+  ),
+  examples: integer(1, "a positive integer or null")
+    .nullable()
+    .default(null)
+    .describe("Use no more than this many examples of the source; for sprites, how many are drawn. Default: all."),
+})
+  .prefault({})
+  .describe("What is read and how it is split. Where the data lies is an argument of train, not of the config.");
+
+const model = section({
+  latent: integer(1, "a positive integer").default(20).describe("Dimensions of the latent z."),
+  encoder: network("encoder"),
+  decoder: network("decoder"),
+  prior: section({ kind: onlyKind("standard-normal").default("standard-normal") })
+    .prefault({})
+    .describe("p(z): the standard normal."),
+  posterior: section({ kind: onlyKind("normal").default("normal") })
+    .prefault({})
+    .describe("q(z|x): a normal with diagonal covariance."),
+  likelihood: z
+    .union([bernoulli, normal, registered], expected('an object such as {"kind": "bernoulli"}'))
+    .default({ kind: "bernoulli" })
+    .describe("p(x|z)."),
+})
+  .prefault({})
+  .describe("The variational autoencoder (Kingma & Welling 2014).");
+
+const objective = section({
+  kind: onlyKind("elbo").default("elbo"),
+  beta: z
+    .number(expected("a number >= 0"))
+    .min(0, expected("a number >= 0"))
+    .default(1)
+    .describe(
+      "Weight of the rate KL(q(z|x) || p(z)): 1 is the ELBO, other values the beta-VAE (Higgins et al. 2017); 0 trains an autoencoder with noise.",
+    ),
+})
+  .prefault({})
+  .describe("What is minimized: distortion + beta * rate, in nats per example.");
+
+const optimizer = section({
+  kind: onlyKind("adam").default("adam").describe("Adam (Kingma & Ba 2015), with bias correction."),
+  learningRate: above0("a number > 0").default(0.001).describe("Adam's step size alpha, before the schedule."),
+  beta1: decay.default(0.9).describe("Decay of the mean of gradients."),
+  beta2: decay.default(0.999).describe("Decay of the mean of squared gradients."),
+  epsilon: above0("a number > 0").default(1e-8).describe("Added to the root of the second moment."),
+  schedule,
+})
+  .prefault({})
+  .describe("The optimizer.");
+
+const train = section({
+  batchSize: integer(1, "a positive integer").default(100).describe("Examples in a batch."),
+  steps: integer(1, "a positive integer or null")
+    .nullable()
+    .optional()
+    .describe("Train for this many steps (batches). Not together with epochs."),
+  epochs: integer(1, "a positive integer or null")
+    .nullable()
+    .optional()
+    .describe(
+      "Train for this many passes over the training examples. Default: 50 where neither steps nor minutes is given.",
+    ),
+  minutes: above0("a number > 0 or null")
+    .nullable()
+    .default(null)
+    .describe("Stop after this many minutes of training, whatever steps and epochs say."),
+  seed: integer(0, `an integer from 0 to ${Number.MAX_SAFE_INTEGER}`)
+    .default(0)
+    .describe("Seed of everything random: split, initial weights, shuffling, binarization, noise."),
+  patience: integer(1, "a positive integer or null")
+    .nullable()
+    .default(null)
+    .describe("Stop after this many validations in a row without a better validation ELBO. Default: never."),
+  validateEvery: integer(1, "a positive integer").default(1).describe("Epochs from one validation to the next."),
+  average: fraction("a decay between 0 and 1, or null")
+    .nullable()
+    .default(null)
+    .describe(
+      "Decay per step of an exponential moving average of the weights, which the finished model then has, e.g. 0.999. Default: none.",
+    ),
+})
+  .prefault({})
+  .describe("The training run.");
+
+export const configSchema = section({
+  $schema: z.string(expected("a string")).optional().describe("Where an editor finds this schema; vaekit ignores it."),
+  data,
+  model,
+  objective,
+  optimizer,
+  train,
+}).describe("A config of vaekit. Every key may be left out.");
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** One line for each defect, `model.latent: expected a positive integer, got 0`, without repetitions. */
+export function issueLines(error: z.ZodError): string[] {
+  return [...new Set(error.issues.flatMap((issue) => flatten(issue, [])))];
+}
+
+function flatten(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {
+  const path = [...above, ...issue.path];
+  if (issue.code === "invalid_union") {
+    // The option that was meant is the one whose `kind` fits.
+    const meant = issue.errors.find((issues) =>
+      issues.every(
+        (inner) => (inner.path.length > 0 && inner.path[0] !== "kind") || inner.code === "unrecognized_keys",
+      ),
+    );
+    if (meant) return meant.flatMap((inner) => flatten(inner, path));
+  }
+  const place = path.map(String).join(".");
+  if (issue.code === "unrecognized_keys")
+    return issue.message.split("\n").map((line) => (place ? `${place}.${line}` : line));
+  return [place ? `${place}: ${issue.message}` : issue.message];
+}
+
+/**
+ * The keys that may follow at a path of the config: a list, "any" inside a registered part, or undefined where
+ * the path leads to a value and not to a section.
+ */
+export function keysAt(path: readonly string[]): readonly string[] | "any" | undefined {
+  let schemas: readonly z.core.$ZodType[] = [configSchema];
+  for (const key of path) {
+    schemas = sections(schemas).flatMap((object) => object._zod.def.shape[key] ?? []);
+  }
+  const objects = sections(schemas);
+  if (objects.length === 0) return undefined;
+  if (objects.some((object) => object === (registered as z.core.$ZodObject))) return "any";
+  return [...new Set(objects.flatMap((object) => Object.keys(object._zod.def.shape)))];
+}
+
+/** The object schemas within optional, default and union wrappers. */
+function sections(schemas: readonly z.core.$ZodType[]): z.core.$ZodObject[] {
+  return schemas.flatMap((schema) => {
+    const def = (schema as z.core.$ZodTypes)._zod.def;
+    if (def.type === "object") return [schema as z.core.$ZodObject];
+    if (def.type === "union") return sections(def.options);
+    if (def.type === "default" || def.type === "prefault" || def.type === "optional" || def.type === "nullable") {
+      return sections([def.innerType]);
+    }
+    return [];
+  });
+}

@@ -1,0 +1,294 @@
+import * as z from "zod";
+import { configSchema, isRecord, issueLines, keysAt, show } from "./config.schema.ts";
+import { UsageError } from "./errors.ts";
+import { locateJsonError } from "./json-error.ts";
+import { suggest } from "./nearest.ts";
+
+export type Activation = "relu" | "tanh" | "elu" | "silu" | "softplus";
+export type Initialization = "lecun" | "he" | "glorot";
+export type Binarization = "none" | "static" | "dynamic";
+
+export interface NetworkConfig {
+  readonly kind: "mlp";
+  readonly hidden: readonly number[];
+  readonly activation: Activation;
+  readonly initialization: Initialization;
+}
+
+export interface BernoulliConfig {
+  readonly kind: "bernoulli";
+}
+
+export type NormalConfig =
+  | { readonly kind: "normal"; readonly variance: "fixed"; readonly standardDeviation: number }
+  | { readonly kind: "normal"; readonly variance: "global" | "learned" };
+
+/** A part that the user registered under the name `kind`; the registry says whether it exists. */
+export interface RegisteredConfig {
+  readonly kind: string & {};
+  readonly [key: string]: unknown;
+}
+
+export type LikelihoodConfig = BernoulliConfig | NormalConfig | RegisteredConfig;
+
+export type ScheduleConfig =
+  | { readonly kind: "constant" }
+  /** final: fraction of learningRate; warmup: steps. */
+  | { readonly kind: "cosine"; readonly final: number; readonly warmup: number }
+  /** every: steps. */
+  | { readonly kind: "step"; readonly factor: number; readonly every: number };
+
+/** A config with every default filled in. null means: not set. `configJsonSchema()` describes each key. */
+export interface Config {
+  readonly data: {
+    readonly binarization: Binarization;
+    /** A count (>= 1) or a fraction (< 1); null leaves it to the source. */
+    readonly validation: number | null;
+    readonly test: number | null;
+    readonly examples: number | null;
+  };
+  readonly model: {
+    readonly latent: number;
+    readonly encoder: NetworkConfig;
+    readonly decoder: NetworkConfig;
+    readonly prior: { readonly kind: "standard-normal" };
+    readonly posterior: { readonly kind: "normal" };
+    readonly likelihood: LikelihoodConfig;
+  };
+  readonly objective: { readonly kind: "elbo"; readonly beta: number };
+  readonly optimizer: {
+    readonly kind: "adam";
+    readonly learningRate: number;
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly epsilon: number;
+    readonly schedule: ScheduleConfig;
+  };
+  readonly train: {
+    readonly batchSize: number;
+    readonly steps: number | null;
+    readonly epochs: number | null;
+    readonly minutes: number | null;
+    readonly seed: number;
+    readonly patience: number | null;
+    readonly validateEvery: number;
+    readonly average: number | null;
+  };
+}
+
+/** A config as a user writes it: every key may be left out. */
+export type PartialConfig = z.input<typeof configSchema>;
+
+/**
+ * Checks a config and fills in every default. `where` names it in messages, e.g. the file.
+ * Throws a UsageError with a line for each defect: `config.json: model.latent: expected a positive integer, got 0`.
+ * A resolved config passes unchanged.
+ */
+export function parseConfig(value: unknown, where: string): Config {
+  const parsed = configSchema.safeParse(value);
+  const defects = [
+    ...reservedKeys(value, ""),
+    ...(parsed.success ? contradictions(parsed.data) : issueLines(parsed.error)),
+  ];
+  if (!parsed.success || defects.length > 0) {
+    throw new UsageError(defects.map((defect) => `${where}: ${defect}`).join("\n"));
+  }
+  return resolve(parsed.data);
+}
+
+type Checked = z.output<typeof configSchema>;
+
+/** The defaults that depend on other keys; the others stand in config.schema.ts. */
+function resolve({ data, model, objective, optimizer, train }: Checked): Config {
+  const likelihood = resolveLikelihood(model.likelihood);
+  const hidden = model.encoder.hidden ?? [400];
+  const activation = model.encoder.activation ?? "relu";
+  const decoderActivation = model.decoder.activation ?? activation;
+  const length = train.steps ?? train.epochs ?? train.minutes;
+  return {
+    data: { ...data, binarization: data.binarization ?? (likelihood.kind === "bernoulli" ? "dynamic" : "none") },
+    model: {
+      ...model,
+      encoder: {
+        kind: "mlp",
+        hidden,
+        activation,
+        initialization: model.encoder.initialization ?? initializationFor(activation),
+      },
+      decoder: {
+        kind: "mlp",
+        hidden: model.decoder.hidden ?? hidden.toReversed(),
+        activation: decoderActivation,
+        initialization:
+          model.decoder.initialization ?? model.encoder.initialization ?? initializationFor(decoderActivation),
+      },
+      likelihood,
+    },
+    objective,
+    optimizer,
+    train: { ...train, steps: train.steps ?? null, epochs: train.epochs ?? (length === null ? 50 : null) },
+  };
+}
+
+function initializationFor(activation: Activation): Initialization {
+  return activation === "tanh" ? "glorot" : "he";
+}
+
+function resolveLikelihood(likelihood: Checked["model"]["likelihood"]): LikelihoodConfig {
+  if (!isNormal(likelihood)) return likelihood;
+  if (likelihood.variance !== "fixed") return { kind: "normal", variance: likelihood.variance };
+  return { kind: "normal", variance: "fixed", standardDeviation: likelihood.standardDeviation ?? 1 };
+}
+
+type CheckedNormal = Extract<Checked["model"]["likelihood"], { kind: "normal"; variance: unknown }>;
+
+function isNormal(likelihood: Checked["model"]["likelihood"]): likelihood is CheckedNormal {
+  return likelihood.kind === "normal";
+}
+
+/** Keys that are right one by one and wrong together. */
+function contradictions({ data, model, optimizer, train }: Checked): string[] {
+  const found: string[] = [];
+  const { likelihood } = model;
+  if (isNormal(likelihood)) {
+    if (data.binarization === "static" || data.binarization === "dynamic") {
+      found.push(
+        `data.binarization: expected "none" with a normal likelihood, got "${data.binarization}": ` +
+          `a density has no finite bound on data that is 0 or 1; take "none", or a bernoulli likelihood`,
+      );
+    }
+    if (likelihood.standardDeviation !== undefined && likelihood.variance !== "fixed") {
+      found.push(
+        `model.likelihood.standardDeviation: only with variance "fixed", got variance "${likelihood.variance}", ` +
+          `which is learned; leave standardDeviation out`,
+      );
+    }
+  }
+  if (data.validation !== null && data.test !== null && data.validation < 1 && data.test < 1) {
+    const kept = data.validation + data.test;
+    if (kept >= 1) {
+      found.push(
+        `data: validation ${data.validation} and test ${data.test} leave nothing to train on; their sum must be < 1`,
+      );
+    }
+  }
+  const { steps = null, epochs = null, minutes } = train;
+  if (steps !== null && epochs !== null) {
+    found.push(
+      `train: expected steps or epochs, got both (steps ${steps}, epochs ${epochs}); leave one out or set it to null`,
+    );
+  }
+  const { schedule } = optimizer;
+  if (schedule.kind === "cosine") {
+    if (steps === null && epochs === null && minutes !== null) {
+      found.push(
+        `optimizer.schedule: "cosine" needs train.steps or train.epochs for its length, got train.minutes ${minutes} alone`,
+      );
+    }
+    if (steps !== null && schedule.warmup >= steps) {
+      found.push(`optimizer.schedule.warmup: expected fewer than train.steps ${steps}, got ${schedule.warmup}`);
+    }
+  }
+  return found;
+}
+
+const RESERVED = ["__proto__", "constructor", "prototype"];
+
+/** Keys that could reach an object's prototype are refused wherever they stand. */
+function reservedKeys(value: unknown, above: string): string[] {
+  if (!isRecord(value)) return [];
+  return Object.keys(value).flatMap((key) =>
+    RESERVED.includes(key) ? [`${above}${key}: not allowed as a key`] : reservedKeys(value[key], `${above}${key}.`),
+  );
+}
+
+/**
+ * The value that a config's text holds, for `applySet` and `parseConfig`.
+ * Throws a UsageError that names the line and column where the text stops being JSON.
+ */
+export function parseConfigText(text: string, file: string): unknown {
+  const json = text.startsWith("\uFEFF") ? text.slice(1) : text; // a byte order mark, as Windows editors write it
+  try {
+    return JSON.parse(json);
+  } catch {
+    const { line, column, problem } = locateJsonError(json);
+    throw new UsageError(`${file}:${line}:${column}: not JSON: ${problem}`);
+  }
+}
+
+/**
+ * A copy of a raw config with `key=value` settings applied in order, e.g. `model.latent=50`. A value is read as JSON
+ * and, where it is not JSON, as a string. Throws a UsageError for an unknown key, naming the nearest known one.
+ */
+export function applySet(config: unknown, settings: readonly string[]): unknown {
+  const result: unknown = structuredClone(config ?? {});
+  if (!isRecord(result)) throw new UsageError(`config: expected an object, got ${show(config)}`);
+  for (const setting of settings) {
+    const equals = setting.indexOf("=");
+    const path = setting.slice(0, equals).trim().split(".");
+    if (equals < 1) throw new UsageError(`--set: expected key=value such as model.latent=50, got "${setting}"`);
+    checkPath(path);
+    let section = result;
+    for (const key of path.slice(0, -1)) {
+      if (!Object.hasOwn(section, key) || section[key] === null) section[key] = {};
+      const next = section[key];
+      if (!isRecord(next)) throw new UsageError(`--set ${path.join(".")}: "${key}" is ${show(next)} and has no keys`);
+      section = next;
+    }
+    section[path.at(-1)!] = readValue(setting.slice(equals + 1).trim());
+  }
+  return result;
+}
+
+function checkPath(path: readonly string[]): void {
+  const whole = path.join(".");
+  for (const [depth, key] of path.entries()) {
+    if (RESERVED.includes(key)) throw new UsageError(`--set ${whole}: "${key}" is not allowed as a key`);
+    const above = path.slice(0, depth);
+    const known = keysAt(above);
+    if (known === undefined) {
+      throw new UsageError(`--set ${whole}: "${above.join(".")}" is a value and has no keys; set it as a whole`);
+    }
+    if (key === "") throw new UsageError(`--set ${whole}: expected a key such as model.latent, got an empty part`);
+    if (known !== "any" && !known.includes(key)) {
+      throw new UsageError(`--set ${whole}: unknown key "${key}"; ${suggest(key, known)}`);
+    }
+    if (known === "any" && depth + 1 < path.length && keysAt(path.slice(0, depth + 1)) === undefined) {
+      throw new UsageError(`--set ${whole}: set "${path.slice(0, depth + 1).join(".")}" as a whole, as JSON`);
+    }
+  }
+}
+
+function readValue(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** How a config splits its data, as `loadSplits` takes it: what is null is left to the source. */
+export function splitOptions({ data, train }: Config): {
+  readonly seed: number;
+  readonly validation?: number;
+  readonly test?: number;
+  readonly examples?: number;
+} {
+  return {
+    seed: train.seed,
+    ...(data.validation === null ? {} : { validation: data.validation }),
+    ...(data.test === null ? {} : { test: data.test }),
+    ...(data.examples === null ? {} : { examples: data.examples }),
+  };
+}
+
+/** The JSON Schema (draft 2020-12) of a config file, for editors. */
+export function configJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(configSchema, {
+    io: "input",
+    override: ({ jsonSchema }) => {
+      // zod bounds every integer by what a double holds; that is no rule of ours.
+      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+    },
+  });
+}

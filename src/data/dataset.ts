@@ -1,0 +1,137 @@
+import { DataError, UsageError } from "../errors.ts";
+
+/** Examples of one shape, in memory. */
+export interface Dataset {
+  /** Such as "mnist" or "sprites". */
+  readonly name: string;
+  readonly split: "train" | "validation" | "test" | "all";
+  /** Shape of one example: [28, 28] is a grey image, [h, w, 3] a colour image (channels last). */
+  readonly event: readonly number[];
+  readonly count: number;
+  /** (count, ...event) row-major. Uint8Array holds grey levels 0..255 and means v/255; Float32Array is as it is. */
+  readonly values: Uint8Array | Float32Array;
+  /** (count): row number within the source, by which random draws are keyed. */
+  readonly index: Uint32Array;
+  /** (count): class of each example. */
+  readonly labels?: Uint8Array;
+  /** What the examples were generated from. classes: (count, names.length), each from 0 to its size - 1. */
+  readonly factors?: {
+    readonly names: readonly string[];
+    readonly sizes: readonly number[];
+    readonly classes: Uint8Array;
+  };
+  /** SHA-256 of values and event, its first 16 hexadecimal digits: equal for equal data, whatever its name. */
+  readonly fingerprint: string;
+}
+
+export interface Splits {
+  readonly train: Dataset;
+  readonly validation: Dataset;
+  readonly test: Dataset;
+}
+
+export interface SplitOptions {
+  /** Examples to validate on: a count from 1, or a fraction below 1. */
+  readonly validation?: number;
+  /** Examples to test on: a count from 1, or a fraction below 1. */
+  readonly test?: number;
+  /** Of the shuffle, and of the choice of sprites. Default 0. */
+  readonly seed?: number;
+  /** At most so many training examples; for sprites, how many are drawn in all. */
+  readonly examples?: number;
+}
+
+/** A data set whose fingerprint is not computed yet. */
+export type Examples = Omit<Dataset, "fingerprint">;
+
+/** The examples with their fingerprint computed. */
+export async function fingerprinted(dataset: Examples): Promise<Dataset> {
+  return { ...dataset, fingerprint: await fingerprint(dataset.values, dataset.event) };
+}
+
+/** Examples `from` up to but not including `to`, as views of the same memory. */
+export function rows(dataset: Examples, from: number, to: number, split = dataset.split): Examples {
+  const { name, event, labels, factors } = dataset;
+  if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to < from || to > dataset.count) {
+    throw new UsageError(`${name}: rows ${from} to ${to}: expected whole numbers from 0 to ${dataset.count} in order`);
+  }
+  const part = <Values extends Uint8Array | Float32Array | Uint32Array>(values: Values, width: number): Values =>
+    values.subarray(from * width, to * width) as Values;
+  return {
+    name,
+    split,
+    event,
+    count: to - from,
+    values: part(dataset.values, size(event)),
+    index: part(dataset.index, 1),
+    ...(labels ? { labels: part(labels, 1) } : {}),
+    ...(factors ? { factors: { ...factors, classes: part(factors.classes, factors.names.length) } } : {}),
+  };
+}
+
+/** The examples at `indices` (rows of this data set), in that order, copied. */
+export function take(dataset: Examples, indices: Uint32Array): Examples {
+  const { name, event, labels, factors } = dataset;
+  const wrong = indices.find((row) => row >= dataset.count);
+  if (wrong !== undefined) {
+    throw new UsageError(`${name}: row ${wrong}: expected a whole number from 0 to ${dataset.count - 1}`);
+  }
+  return {
+    name,
+    split: dataset.split,
+    event,
+    count: indices.length,
+    values: gather(dataset.values, size(event), indices),
+    index: gather(dataset.index, 1, indices),
+    ...(labels ? { labels: gather(labels, 1, indices) } : {}),
+    ...(factors ? { factors: { ...factors, classes: gather(factors.classes, factors.names.length, indices) } } : {}),
+  };
+}
+
+/**
+ * How an example of this shape is drawn; undefined when it is no image.
+ * [h, w] is grey, [h, w, 1] too, [h, w, 3] colour.
+ */
+export function imageShape(
+  event: readonly number[],
+): { readonly height: number; readonly width: number; readonly channels: 1 | 3 } | undefined {
+  const [height, width, channels = 1] = event;
+  if (height === undefined || width === undefined || event.length > 3) return undefined;
+  return channels === 1 || channels === 3 ? { height, width, channels } : undefined;
+}
+
+function size(event: readonly number[]): number {
+  return event.reduce((product, dim) => product * dim, 1);
+}
+
+function gather<Values extends Uint8Array | Float32Array | Uint32Array>(
+  values: Values,
+  width: number,
+  indices: Uint32Array,
+): Values {
+  const gathered = new (values.constructor as new (length: number) => Values)(indices.length * width);
+  for (let row = 0; row < indices.length; row++) {
+    const from = indices[row]! * width;
+    gathered.set(values.subarray(from, from + width), row * width);
+  }
+  return gathered;
+}
+
+const chunkBytes = 2 ** 22;
+
+/** Hashed in chunks, whose hashes are hashed, since the platform copies what it hashes. */
+async function fingerprint(values: Uint8Array | Float32Array, event: readonly number[]): Promise<string> {
+  if (!globalThis.crypto?.subtle) {
+    throw new DataError("this page cannot compute SHA-256, which browsers allow on https and localhost only");
+  }
+  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  const type = values instanceof Uint8Array ? "uint8" : "float32";
+  const parts = [`${type} ${event.join("x")}`];
+  for (let at = 0; at < bytes.length; at += chunkBytes) parts.push(await sha256(bytes.subarray(at, at + chunkBytes)));
+  return (await sha256(new TextEncoder().encode(parts.join("\n")))).slice(0, 16);
+}
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

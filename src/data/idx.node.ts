@@ -1,0 +1,106 @@
+import { open, readFile } from "node:fs/promises";
+import { createGunzip } from "node:zlib";
+import { DataError } from "../errors.ts";
+import { checkIdxSize, decodeIdx, decodeIdxHeader, type IdxArray, type IdxHeader, longestIdxHeader } from "./idx.ts";
+
+/**
+ * The array of an IDX file, gzip or not as its first bytes tell.
+ * @throws DataError naming the file and what is wrong with it
+ */
+export async function readIdx(file: string): Promise<IdxArray> {
+  try {
+    const head = await readHead(file);
+    if (head[0] === 0x1f && head[1] === 0x8b) return await inflateIdx(await readFile(file), file);
+    decodeIdxHeader(head, file); // before a large file of something else is read whole
+    return decodeIdx(await readFile(file), file);
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    const what = error instanceof Error ? error.message : String(error);
+    throw new DataError(`${file}: cannot be read: ${what}`, { cause: error });
+  }
+}
+
+async function readHead(file: string): Promise<Uint8Array> {
+  const handle = await open(file, "r");
+  try {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(longestIdxHeader));
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** One byte of deflate unpacks to 1032 at most: a match of 258 bytes takes 2 bits (RFC 1951). */
+const largestRatio = 1032;
+
+/**
+ * Inflates into an array of the size that the IDX header promises, and no further: what a small file can blow up to is
+ * counted for the message, not kept.
+ */
+async function inflateIdx(compressed: Uint8Array, file: string): Promise<IdxArray> {
+  const collector = collectIdx(`${file} (unpacked)`, compressed.length * largestRatio);
+  const gunzip = createGunzip({ chunkSize: 2 ** 18 });
+  gunzip.end(compressed);
+  try {
+    for await (const chunk of gunzip as AsyncIterable<Uint8Array>) collector.add(chunk);
+  } catch (error) {
+    if (error instanceof DataError) throw error;
+    throw new DataError(`${file}: ${gzipProblem(error)}; download or copy it again`, { cause: error });
+  }
+  return collector.finish();
+}
+
+/** Puts an IDX file together from chunks. `most`: how many bytes there can be at all, so that no more are allocated. */
+function collectIdx(file: string, most: number): { add(chunk: Uint8Array): void; finish(): IdxArray } {
+  let start = new Uint8Array(); // until the header is whole
+  let array: { readonly header: IdxHeader; readonly data: Uint8Array | undefined } | undefined;
+  let held = 0; // bytes of values
+
+  const begin = (): { readonly header: IdxHeader; readonly data: Uint8Array | undefined } => {
+    const header = decodeIdxHeader(start, file);
+    array = { header, data: header.size <= most ? allocate(header.size, file) : undefined };
+    keep(array, start.subarray(header.offset));
+    return array;
+  };
+  const keep = ({ header, data }: NonNullable<typeof array>, values: Uint8Array): void => {
+    data?.set(values.subarray(0, Math.max(0, header.size - held)), Math.min(held, header.size));
+    held += values.length;
+    if (held > 2 * header.size + 2 ** 20) checkIdxSize(file, header.shape, header.size, held, true);
+  };
+
+  return {
+    add(chunk) {
+      if (array) {
+        keep(array, chunk);
+        return;
+      }
+      const joined = new Uint8Array(start.length + chunk.length);
+      joined.set(start);
+      joined.set(chunk, start.length);
+      start = joined;
+      if (start.length >= longestIdxHeader) begin();
+    },
+    finish() {
+      const { header, data } = array ?? begin();
+      checkIdxSize(file, header.shape, header.size, held);
+      return { shape: header.shape, data: data! };
+    },
+  };
+}
+
+function allocate(size: number, file: string): Uint8Array {
+  try {
+    return new Uint8Array(size);
+  } catch (error) {
+    throw new DataError(`${file}: its ${size} bytes of values do not fit into memory; take a smaller file`, {
+      cause: error,
+    });
+  }
+}
+
+function gzipProblem(error: unknown): string {
+  const what = error instanceof Error ? error.message : String(error);
+  if (what === "unexpected end of file") return "cut short: its gzip ends before its end";
+  if (what === "incorrect data check") return "damaged: its gzip checksum does not fit its content";
+  return `damaged: its gzip cannot be unpacked (${what})`;
+}

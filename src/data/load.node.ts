@@ -1,0 +1,99 @@
+import { readdir, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { DataError } from "../errors.ts";
+import type { Examples, SplitOptions, Splits } from "./dataset.ts";
+import { readIdx } from "./idx.node.ts";
+import { describeShape, formatsRead, type IdxArray } from "./idx.ts";
+import { splitInOrder, splitShuffled } from "./split.ts";
+import { sprites } from "./sprites.ts";
+
+/**
+ * The examples of a source, split. The source is "sprites", an IDX file of images (gzip or not; its labels are found
+ * beside it by name), or a folder: with MNIST's four files, whose test file is the test split, or with one file of
+ * images.
+ * @throws DataError when the source cannot be read; UsageError when the options leave nothing to train on
+ */
+export async function loadSplits(source: string, options: SplitOptions): Promise<Splits> {
+  if (source === "sprites") return sprites(options);
+  const kind = await stat(source).catch(() => undefined);
+  if (!kind) throw await missing(source);
+  if (!kind.isDirectory()) return splitShuffled(await loadImages(source), options);
+
+  const names = (await readdir(source)).sort();
+  const of = (pattern: RegExp) => names.filter((name) => pattern.test(name));
+  const training = of(/^train-images[-.]idx3-ubyte(\.gz)?$/)[0];
+  const testing = of(/^(t10k|test)-images[-.]idx3-ubyte(\.gz)?$/)[0];
+  const name = basename(resolve(source));
+  if (training && testing) {
+    const [train, test] = [
+      await loadImages(join(source, training), name),
+      await loadImages(join(source, testing), name),
+    ];
+    if (train.event.join() !== test.event.join()) {
+      throw new DataError(
+        `${join(source, testing)}: its images are ${describeShape(test.event)}, ` +
+          `those of ${training} are ${describeShape(train.event)}; they must have one size`,
+      );
+    }
+    return splitInOrder(train, test, options);
+  }
+  const single = of(/images[-.]idx\d-ubyte(\.gz)?$/);
+  if (single.length === 1) return splitShuffled(await loadImages(join(source, single[0]!)), options);
+  const found = single.length > 0 ? single : names;
+  const why = single.length > 0 ? "holds several files of images; name one of them" : "holds no IDX file of images";
+  throw new DataError(`${source}: ${why}; found: ${listed(found)}; ${formatsRead}`);
+}
+
+/** The images of an IDX file with the labels beside it. */
+async function loadImages(file: string, name = nameOf(file)): Promise<Examples> {
+  const images = await readIdx(file);
+  const [count, ...event] = images.shape;
+  if (count === undefined || event.length === 0) {
+    throw new DataError(
+      `${file}: holds ${count} single numbers, such as labels, where images were expected; name the file of images`,
+    );
+  }
+  const labels = await loadLabels(file, count);
+  const index = new Uint32Array(count);
+  for (let row = 0; row < count; row++) index[row] = row;
+  return { name, split: "all", event, count, values: images.data, index, ...(labels ? { labels } : {}) };
+}
+
+/** X-labels-idx1-ubyte beside X-images-idx3-ubyte, either of them with .gz or not, "." or "-" before "idx". */
+async function loadLabels(file: string, count: number): Promise<Uint8Array | undefined> {
+  const match = /^(.*)images[-.]idx\d-ubyte(\.gz)?$/.exec(basename(file));
+  if (!match) return undefined;
+  const wanted = ["-", "."].flatMap((dot) => ["", ".gz"].map((gz) => `${match[1]}labels${dot}idx1-ubyte${gz}`));
+  const name = (await readdir(dirname(file))).sort().find((candidate) => wanted.includes(candidate));
+  if (!name) return undefined;
+  const labelFile = join(dirname(file), name);
+  const labels: IdxArray = await readIdx(labelFile);
+  if (labels.shape.length !== 1) {
+    throw new DataError(`${labelFile}: expected one label for each image, got shape ${describeShape(labels.shape)}`);
+  }
+  if (labels.shape[0] !== count) {
+    throw new DataError(
+      `${labelFile}: holds ${labels.shape[0]} labels, but ${file} holds ${count} images; they must be as many`,
+    );
+  }
+  return labels.data;
+}
+
+function nameOf(file: string): string {
+  return basename(file).replace(/([-.]images)?[-.]idx\d-ubyte(\.gz)?$/, "") || basename(file);
+}
+
+async function missing(source: string): Promise<DataError> {
+  const folder = dirname(source);
+  const names = await readdir(folder).catch(() => undefined);
+  if (!names)
+    return new DataError(`${source}: no such file or folder (nor is there a folder ${folder}); ${formatsRead}`);
+  const near = names.filter((name) => !name.startsWith("."));
+  const holds = near.length > 0 ? `${folder} holds: ${listed(near.sort())}` : `${folder} is empty`;
+  return new DataError(`${source}: no such file or folder; ${holds}; ${formatsRead}`);
+}
+
+function listed(names: readonly string[]): string {
+  const shown = names.slice(0, 8).join(", ");
+  return names.length > 8 ? `${shown} and ${names.length - 8} more` : shown;
+}

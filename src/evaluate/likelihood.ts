@@ -1,0 +1,133 @@
+import type { Examples } from "../data/dataset.ts";
+import { normal } from "../distributions/normal.ts";
+import { mul } from "../graph/ops/elementwise.ts";
+import { logsumexp } from "../graph/ops/reduce.ts";
+import { input } from "../graph/tensor.ts";
+import { type BatchArrays, batchBytes, batchFiller } from "../models/batches.ts";
+import { logWeights } from "../models/objective.ts";
+import type { Vae } from "../models/vae.ts";
+import type { Backend } from "../runtime/backend.ts";
+import { createKernels } from "../runtime/kernels.ts";
+import { siteKey } from "../runtime/philox.ts";
+import { compile, type Program } from "../runtime/program.ts";
+import type { ScoreOptions } from "./elbo.ts";
+
+export interface LikelihoodOptions extends ScoreOptions {
+  /** Importance samples for each example. */
+  readonly samples: number;
+  readonly onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface LikelihoodScores {
+  /** −log p(x) of each example in nats, estimated from above on average. */
+  readonly nllNats: Float64Array;
+  /** (Σw)²/Σw² of each example: of how many samples of equal weight the estimate is worth. */
+  readonly effectiveSampleSize: Float64Array;
+}
+
+/** Rows of the decoder at once: its activations then stay in the processor's cache. */
+const rowsAtOnce = 250;
+
+/**
+ * −log p(x) by importance sampling from the posterior (Rezende et al. 2014, appendix E; Burda et al. 2016, eq. 8):
+ * log 1/K Σ p(x|z)·p(z)/q(z|x). The sum is streamed in chunks, so memory does not grow with K; and a chunk's sum is
+ * taken as log-sum-exp, so nothing overflows. Noise is keyed by example and sample: the chunks do not matter.
+ */
+export async function importanceLikelihood(
+  backend: Backend,
+  vae: Vae,
+  parameters: Readonly<Record<string, Float32Array>>,
+  data: Examples,
+  options: LikelihoodOptions,
+): Promise<LikelihoodScores> {
+  const { samples } = options;
+  const chunk = Math.min(samples, rowsAtOnce);
+  const rows = Math.max(1, Math.floor(rowsAtOnce / chunk));
+  const chunks = [chunkOf(chunk)];
+  if (samples % chunk !== 0) chunks.push(chunkOf(samples % chunk));
+
+  function chunkOf(k: number): { readonly k: number; readonly outputs: Parameters<typeof compile>[1] } {
+    const x = input("x", ["batch", ...vae.event]);
+    const posterior = normal(input("mean", ["batch", vae.latent]), input("logvar", ["batch", vae.latent]));
+    const weights = logWeights(vae, posterior, x, input("noise", [k, "batch", vae.latent])); // (k, batch)
+    return { k, outputs: { total: logsumexp(weights, [0]), squares: logsumexp(mul(weights, 2), [0]) } };
+  }
+
+  const { mean, logvar } = vae.encode(input("x", ["batch", ...vae.event]));
+  const encoder = await compile(backend, { mean, logvar });
+  const programs = await Promise.all(chunks.map(async ({ k, outputs }) => ({ k, program: await compile(backend, outputs) })));
+  try {
+    return await stream({ vae, parameters, data, options, rows, encoder, programs });
+  } finally {
+    await Promise.all([encoder, ...programs.map(({ program }) => program)].map((program) => program.release()));
+  }
+}
+
+interface Stream {
+  readonly vae: Vae;
+  readonly parameters: Readonly<Record<string, Float32Array>>;
+  readonly data: Examples;
+  readonly options: LikelihoodOptions;
+  readonly rows: number;
+  readonly encoder: Program;
+  readonly programs: readonly { readonly k: number; readonly program: Program }[];
+}
+
+async function stream({ vae, parameters, data, options, rows, encoder, programs }: Stream): Promise<LikelihoodScores> {
+  const { event, latent } = vae;
+  const { samples, seed, purpose, signal, onProgress } = options;
+  const size = event.reduce((a, b) => a * b, 1);
+  const noiseFloats = programs.reduce((total, { k }) => total + k * rows * latent + 16, 0);
+  const kernels = createKernels(4 * (rows * (size + 3 * latent + 3) + noiseFloats) + batchBytes(rows, size) + 64 * 16);
+  const arrays: BatchArrays = {
+    kernels,
+    x: kernels.float32(rows * size),
+    noise: kernels.float32(rows * latent), // the filler's own draw, which is not used here
+    weight: kernels.float32(rows),
+    example: kernels.uint32(rows),
+    pixels: kernels.uint8(rows * size),
+    latent,
+    samples: 1,
+  };
+  const posterior = { mean: kernels.float32(rows * latent), logvar: kernels.float32(rows * latent) };
+  const sums = { total: kernels.float32(rows), squares: kernels.float32(rows) };
+  const encode = encoder.bind(rows, { ...parameters, x: arrays.x }, posterior);
+  const runs = programs.map(({ k, program }) => {
+    const noise = kernels.float32(k * rows * latent);
+    return { k, noise, run: program.bind(rows, { ...parameters, ...posterior, x: arrays.x, noise }, sums) };
+  });
+
+  const fill = batchFiller(data, arrays, options);
+  const key = siteKey(seed, `importance/${purpose}`);
+  const scores = { nllNats: new Float64Array(data.count), effectiveSampleSize: new Float64Array(data.count) };
+  for (let from = 0; from < data.count; from += rows) {
+    signal?.throwIfAborted();
+    const count = Math.min(rows, data.count - from);
+    fill(Uint32Array.from({ length: count }, (_, i) => from + i), { epoch: 0, step: 0 });
+    await encode();
+    const total = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+    const squares = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+    for (let drawn = 0; drawn < samples; ) {
+      const { k, noise, run } = runs.find((chunk) => chunk.k <= samples - drawn)!;
+      kernels.normals(noise, key, 0, arrays.example, latent, drawn, k);
+      await run();
+      for (let i = 0; i < count; i++) {
+        total[i] = logAddExp(total[i]!, sums.total[i]!);
+        squares[i] = logAddExp(squares[i]!, sums.squares[i]!);
+      }
+      drawn += k;
+    }
+    for (let i = 0; i < count; i++) {
+      scores.nllNats[from + i] = Math.log(samples) - total[i]!;
+      scores.effectiveSampleSize[from + i] = Math.exp(2 * total[i]! - squares[i]!);
+    }
+    onProgress?.(from + count, data.count);
+  }
+  return scores;
+}
+
+/** log(e^a + e^b) */
+function logAddExp(a: number, b: number): number {
+  const larger = Math.max(a, b);
+  return larger === Number.NEGATIVE_INFINITY ? larger : larger + Math.log1p(Math.exp(-Math.abs(a - b)));
+}

@@ -1,0 +1,131 @@
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+
+/*
+ * ONNX's protobuf messages (onnx.proto3, IR version 8), as far as a vaekit graph needs them: field numbers are those
+ * of the published schema. Written directly to the wire; ONNX Runtime is the reader.
+ */
+
+export const onnxType = { float32: 1, int64: 7, bool: 9, float64: 11 } as const;
+export type OnnxType = (typeof onnxType)[keyof typeof onnxType];
+
+/** Operator set 18: everything used here exists in it, and every ONNX tool of recent years reads it. */
+const opset = 18;
+const irVersion = 8;
+
+export interface OnnxNode {
+  readonly type: string;
+  readonly inputs: readonly string[];
+  readonly output: string;
+  readonly attributes: Readonly<Record<string, { float: number } | { int: number } | { ints: readonly number[] }>>;
+}
+
+export interface OnnxTensor {
+  readonly name: string;
+  readonly type: OnnxType;
+  readonly shape: readonly number[];
+  /** Little-endian, row-major. */
+  readonly bytes: Uint8Array;
+}
+
+export interface OnnxValue {
+  readonly name: string;
+  readonly type: OnnxType;
+  readonly shape: readonly (number | string)[];
+}
+
+export interface OnnxGraph {
+  readonly name: string;
+  readonly nodes: readonly OnnxNode[];
+  readonly initializers: readonly OnnxTensor[];
+  readonly inputs: readonly OnnxValue[];
+  readonly outputs: readonly OnnxValue[];
+  readonly documentation?: string;
+}
+
+export interface OnnxModelInfo {
+  readonly producerVersion?: string;
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+type Write = (writer: BinaryWriter) => void;
+
+// Wire types of protobuf: 0 variable-length integer, 2 length-delimited, 5 four bytes.
+const integer = (writer: BinaryWriter, field: number, value: number) => writer.tag(field, 0).int64(value);
+const text = (writer: BinaryWriter, field: number, value: string) => writer.tag(field, 2).string(value);
+const message = (writer: BinaryWriter, field: number, write: Write) => {
+  writer.tag(field, 2).fork();
+  write(writer);
+  writer.join();
+};
+
+// AttributeProto.type
+const attributeType = { float: 1, int: 2, ints: 7 } as const;
+
+const node =
+  ({ type, inputs, output, attributes }: OnnxNode): Write =>
+  (writer) => {
+    for (const name of inputs) text(writer, 1, name);
+    text(writer, 2, output);
+    text(writer, 3, output);
+    text(writer, 4, type);
+    for (const [name, value] of Object.entries(attributes)) {
+      message(writer, 5, (w) => {
+        text(w, 1, name);
+        if ("float" in value) w.tag(2, 5).float(value.float);
+        else if ("int" in value) integer(w, 3, value.int);
+        else for (const item of value.ints) integer(w, 8, item);
+        const kind = "float" in value ? "float" : "int" in value ? "int" : "ints";
+        w.tag(20, 0).int32(attributeType[kind]);
+      });
+    }
+  };
+
+const initializer =
+  ({ name, type, shape, bytes }: OnnxTensor): Write =>
+  (writer) => {
+    for (const dim of shape) integer(writer, 1, dim);
+    writer.tag(2, 0).int32(type);
+    text(writer, 8, name);
+    writer.tag(9, 2).bytes(bytes);
+  };
+
+const value =
+  ({ name, type, shape }: OnnxValue): Write =>
+  (writer) => {
+    text(writer, 1, name);
+    message(writer, 2, (typeProto) =>
+      message(typeProto, 1, (tensorType) => {
+        tensorType.tag(1, 0).int32(type);
+        message(tensorType, 2, (shapeProto) => {
+          for (const dim of shape)
+            message(shapeProto, 1, (w) => (typeof dim === "number" ? integer(w, 1, dim) : text(w, 2, dim)));
+        });
+      }),
+    );
+  };
+
+/** Serializes a graph to the bytes of an ONNX model. */
+export function encodeOnnx(graph: OnnxGraph, info: OnnxModelInfo = {}): Uint8Array {
+  const writer = new BinaryWriter();
+  integer(writer, 1, irVersion);
+  text(writer, 2, "vaekit");
+  if (info.producerVersion) text(writer, 3, info.producerVersion);
+  message(writer, 7, (w) => {
+    for (const item of graph.nodes) message(w, 1, node(item));
+    text(w, 2, graph.name);
+    for (const item of graph.initializers) message(w, 5, initializer(item));
+    if (graph.documentation) text(w, 10, graph.documentation);
+    for (const item of graph.inputs) message(w, 11, value(item));
+    for (const item of graph.outputs) message(w, 12, value(item));
+  });
+  message(writer, 8, (w) => {
+    text(w, 1, "");
+    integer(w, 2, opset);
+  });
+  for (const [key, item] of Object.entries(info.metadata ?? {}))
+    message(writer, 14, (w) => {
+      text(w, 1, key);
+      text(w, 2, item);
+    });
+  return writer.finish();
+}

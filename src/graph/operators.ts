@@ -1,0 +1,21 @@
+import * as elementwise from "./ops/elementwise.ts";
+import * as join from "./ops/join.ts";
+import * as linear from "./ops/linear.ts";
+import * as reduce from "./ops/reduce.ts";
+import * as select from "./ops/select.ts";
+import * as structure from "./ops/structure.ts";
+import { constantOperator, inputOperator, type Operator, parameterOperator } from "./tensor.ts";
+
+const isOperator = (value: unknown): value is Operator =>
+  typeof value === "object" && value !== null && "lower" in value;
+
+/**
+ * Every operator there is, by name. The gradient check (operators.test.ts) runs over this table and fails for an
+ * operator that it has no cases for, so a new one cannot escape it: exporting it from its family enters it here.
+ */
+export const operators: ReadonlyMap<string, Operator> = new Map(
+  [elementwise, join, linear, reduce, select, structure, { constantOperator, inputOperator, parameterOperator }]
+    .flatMap((family) => Object.values(family))
+    .filter(isOperator)
+    .map((operator) => [operator.name, operator]),
+);

@@ -1,0 +1,72 @@
+import type { Binarization } from "../config.ts";
+import type { Examples } from "../data/dataset.ts";
+import type { Kernels } from "../runtime/kernels.ts";
+import { type Key, siteKey } from "../runtime/philox.ts";
+
+/** The arrays that a batch is written to, all in the kernels' memory. */
+export interface BatchArrays {
+  readonly kernels: Kernels;
+  /** (rows, ...event) */
+  readonly x: Float32Array;
+  /** (samples, rows, latent) */
+  readonly noise: Float32Array;
+  /** (rows): 1 for an example, 0 for padding. */
+  readonly weight: Float32Array;
+  /** (rows): what the draws of each row are keyed by. */
+  readonly example: Uint32Array;
+  /** (rows, ...event): grey levels on their way to x. */
+  readonly pixels: Uint8Array;
+  readonly latent: number;
+  readonly samples: number;
+}
+
+/** Bytes of the kernels' memory that `example` and `pixels` take. */
+export function batchBytes(rows: number, eventSize: number): number {
+  return rows * 4 + rows * eventSize + 128;
+}
+
+export interface BatchOptions {
+  readonly binarization: Binarization;
+  readonly seed: number;
+  /** "train", "validation" or "test": draws at different purposes are independent. */
+  readonly purpose: string;
+}
+
+/** Writes one batch into its arrays. */
+export type FillBatch = (rows: Uint32Array, draw: { readonly epoch: number; readonly step: number }) => void;
+
+/**
+ * A function that fetches rows of a data set, binarizes or scales them, and draws their noise.
+ *
+ * Dynamic binarization is drawn anew each epoch, static once; noise is drawn anew each step. All draws are keyed by the
+ * example's own index, so they do not depend on the batch that it is in. Rows beyond those given get weight 0.
+ */
+export function batchFiller(data: Examples, arrays: BatchArrays, { binarization, seed, purpose }: BatchOptions): FillBatch {
+  const { kernels, x, noise, weight, example, pixels, latent, samples } = arrays;
+  const capacity = weight.length;
+  const size = x.length / capacity;
+  const noiseKey = siteKey(seed, `noise/${purpose}`);
+  const pixelKey = siteKey(seed, `binarize/${purpose}`);
+  return (rows, { epoch, step }) => {
+    for (let i = 0; i < capacity; i++) {
+      const row = rows[i] ?? rows[0]!; // padding repeats a row, so that its values are ordinary ones
+      weight[i] = i < rows.length ? 1 : 0;
+      example[i] = data.index[row]!;
+      const source = data.values.subarray(row * size, (row + 1) * size);
+      if (source instanceof Uint8Array) pixels.set(source, i * size);
+      else x.set(source, i * size);
+    }
+    const drawn = binarization === "dynamic" ? epoch : 0;
+    if (data.values instanceof Uint8Array) {
+      if (binarization === "none") kernels.unitInterval(x, pixels);
+      else kernels.binarize(x, pixels, pixelKey, drawn, example, size);
+    } else if (binarization !== "none") binarizeFloats(arrays, pixelKey, drawn, size);
+    kernels.normals(noise, noiseKey, step, example, latent, 0, samples);
+  };
+}
+
+/** Binarization of values that are no grey levels but probabilities between 0 and 1. */
+function binarizeFloats({ kernels, x, pixels, example }: BatchArrays, key: Key, drawn: number, size: number): void {
+  for (let i = 0; i < x.length; i++) pixels[i] = Math.round(x[i]! * 255);
+  kernels.binarize(x, pixels, key, drawn, example, size);
+}

@@ -1,0 +1,278 @@
+import { describe, expect, test } from "vitest";
+import { differences, furthest, runner } from "../../test/numeric.ts";
+import { type Config, type PartialConfig, parseConfig } from "../config.ts";
+import { grad } from "../graph/grad.ts";
+import { input } from "../graph/tensor.ts";
+import { createKernels } from "../runtime/kernels.ts";
+import { cpuBackend } from "../runtime/ort.node.ts";
+import { siteKey } from "../runtime/philox.ts";
+import { memoryStorage } from "../storage/memory.ts";
+import { initializeParameters } from "../train/initialize.ts";
+import { layoutOf, viewOf } from "../train/layout.ts";
+import type { TrainingProgram } from "../train/program.ts";
+import { learningRateAt } from "../train/schedule.ts";
+import { compileTraining } from "../train/train.ts";
+import { betaObjective, negElbo, weightedMean } from "./objective.ts";
+import { loadModel, saveModel } from "./portable.ts";
+import type { DataStatistics } from "./registry.ts";
+import { buildVae, type Vae } from "./vae.ts";
+
+/* What every model must keep, from one table: a new model, or a new option of one, is a new row. */
+
+const event = [3, 2] as const;
+const size = 6;
+const rows = 8;
+const latent = 2;
+
+/** Eight different examples of zeros and ones. */
+const binary = Float32Array.from(
+  { length: rows * size },
+  (_, i) => ([1, 3, 7, 11, 21, 35, 47, 5][Math.floor(i / size)]! >> (i % size)) & 1,
+);
+/** Eight different examples of real numbers. */
+const real = Float32Array.from(binary, (bit, i) => 1.5 * bit - 1 + Math.sin(3 * i) / 4);
+
+interface Row {
+  readonly name: string;
+  readonly config: PartialConfig;
+  readonly data: Float32Array;
+}
+
+const base = {
+  model: { latent, encoder: { hidden: [4, 3], activation: "tanh", initialization: "glorot" } },
+  optimizer: { learningRate: 0.02 },
+  train: { batchSize: rows, steps: 200 },
+} as const satisfies PartialConfig;
+const network = base.model.encoder;
+const withModel = (model: PartialConfig["model"]): PartialConfig => ({ ...base, model: { ...base.model, ...model } });
+const withEncoder = (encoder: Partial<Config["model"]["encoder"]>): PartialConfig =>
+  withModel({ encoder: { ...network, hidden: [...network.hidden], ...encoder } as never });
+
+const table: readonly Row[] = [
+  { name: "base", config: base, data: binary },
+  { name: "fixed variance", config: withModel({ likelihood: { kind: "normal", variance: "fixed" } }), data: real },
+  {
+    name: "another fixed variance",
+    config: withModel({ likelihood: { kind: "normal", variance: "fixed", standardDeviation: 0.4 } }),
+    data: real,
+  },
+  { name: "global variance", config: withModel({ likelihood: { kind: "normal", variance: "global" } }), data: real },
+  { name: "learned variance", config: withModel({ likelihood: { kind: "normal", variance: "learned" } }), data: real },
+  ...(["relu", "elu", "silu", "softplus"] as const).map((activation) => ({
+    name: activation,
+    config: withEncoder({ activation }),
+    data: binary,
+  })),
+  ...(["lecun", "he"] as const).map((initialization) => ({
+    name: initialization,
+    config: withEncoder({ initialization }),
+    data: binary,
+  })),
+  { name: "other hidden layers", config: withEncoder({ hidden: [5] }), data: binary },
+  { name: "no hidden layer", config: withEncoder({ hidden: [] }), data: binary },
+  {
+    name: "another decoder",
+    config: withModel({ decoder: { hidden: [7], activation: "elu", initialization: "he" } }),
+    data: binary,
+  },
+  { name: "wider latents", config: withModel({ latent: 3 }), data: binary },
+  { name: "β = 0", config: { ...base, objective: { beta: 0 } }, data: binary },
+  { name: "β = 4", config: { ...base, objective: { beta: 4 } }, data: binary },
+];
+
+const statisticsOf = (data: Float32Array): DataStatistics => {
+  const mean = Float32Array.from({ length: size }, (_, j) =>
+    data.reduce((sum, x, i) => (i % size === j ? sum + x / rows : sum), 0),
+  );
+  return { mean, variance: data.reduce((sum, x, i) => sum + (x - mean[i % size]!) ** 2 / data.length, 0) };
+};
+
+const prepare = ({ config, data }: Row): { config: Config; vae: Vae } => {
+  const parsed = parseConfig(config, "test");
+  return { config: parsed, vae: buildVae(parsed.model, event, statisticsOf(data)) };
+};
+
+/** Standard normals of a step, for each row and latent. */
+function noiseFor(vae: Vae, step = 0): Float32Array {
+  const kernels = createKernels(4 * rows * vae.latent + 128);
+  const out = kernels.float32(rows * vae.latent);
+  kernels.normals(out, siteKey(0, "noise"), step, kernels.uint32(1), out.length);
+  return out;
+}
+
+function initialParameters(vae: Vae, seed = 0): Record<string, Float32Array> {
+  const layout = layoutOf(vae.parameters);
+  const buffer = new Float32Array(layout.total);
+  initializeParameters(buffer, layout, vae.parameters, seed);
+  return Object.fromEntries(layout.slots.map((slot) => [slot.path, viewOf(buffer, slot).slice()]));
+}
+
+interface Trained {
+  readonly losses: number[];
+  readonly distortions: number[];
+  readonly parameters: Record<string, Float32Array>;
+}
+
+/** Trains on the eight examples, with other noise at each step: what the decoder learns of them, it has from z. */
+async function learn(row: Row, steps: number, seed = 0): Promise<Trained> {
+  const { config, vae } = prepare(row);
+  const program: TrainingProgram = await compileTraining(await cpuBackend(1), vae, config);
+  initializeParameters(program.parameters, program.layout, vae.parameters, seed);
+  program.inputs.x!.set(row.data);
+  program.inputs.weight!.fill(1);
+  program.inputs.beta!.fill(config.objective.beta);
+  const losses: number[] = [];
+  const distortions: number[] = [];
+  for (let step = 1; step <= steps; step++) {
+    program.inputs.noise!.set(noiseFor(vae, step));
+    const learningRate = learningRateAt(config.optimizer, step, config.train.steps);
+    const { loss, terms } = (await program.step(step, { ...config.optimizer, learningRate })).get("elbo")!;
+    losses.push(loss);
+    distortions.push(terms.distortionNats!);
+  }
+  const parameters = Object.fromEntries(
+    program.layout.slots.map((slot) => [slot.path, viewOf(program.parameters, slot).slice()]),
+  );
+  await program.release();
+  return { losses, distortions, parameters };
+}
+
+describe.each(table)("$name", (row) => {
+  test("shapes", () => {
+    const { vae } = prepare(row);
+    const x = input("x", ["batch", ...event]);
+    const posterior = vae.encode(x);
+    const z = posterior.sample(input("noise", [5, "batch", vae.latent]));
+    expect(posterior.shape).toEqual(["batch", vae.latent]);
+    expect(z.shape).toEqual([5, "batch", vae.latent]);
+    expect(vae.prior(z).logProb(z).shape).toEqual(z.shape);
+    expect(vae.decode(z).logProb(x).shape).toEqual([5, "batch", ...event]);
+    for (const parameter of Object.values(vae.decode(input("z", ["batch", vae.latent])).parameters))
+      expect(parameter.shape).toEqual(["batch", ...event]);
+    const { posterior: _, ...terms } = negElbo(vae, x, input("noise", ["batch", vae.latent]));
+    for (const term of Object.values(terms)) expect(term.shape).toEqual(["batch"]);
+  });
+
+  test("the gradient of the objective is that of central differences", async () => {
+    const { config, vae } = prepare(row);
+    const terms = negElbo(vae, input("x", ["batch", ...event]), input("noise", ["batch", vae.latent]));
+    const loss = weightedMean(betaObjective(terms, input("beta", [])), input("weight", ["batch"]));
+    const gradients = grad(
+      loss,
+      vae.parameters.map(({ tensor }) => tensor),
+    );
+    const run = await runner({
+      loss,
+      ...Object.fromEntries(vae.parameters.map(({ path }, i) => [`d ${path}`, gradients[i]!])),
+    });
+    const weight = [1, 2, 0.5, 0, 1, 1, 3, 1];
+    const given: Record<string, Float32Array | number[] | number> = {
+      ...initialParameters(vae),
+      x: row.data,
+      noise: noiseFor(vae),
+      weight,
+      beta: config.objective.beta,
+    };
+    // Biases of 0 behind a dead ReLU would lie on its kink, where there is no derivative.
+    for (const path of Object.keys(given))
+      if (path.endsWith("bias")) given[path] = (given[path] as Float32Array).map((value, i) => value + 0.05 * (i + 1));
+    const exact = await run(given);
+    for (const { path } of vae.parameters)
+      expect(furthest(exact[`d ${path}`]!, await differences(run, "loss", given, path)), path).toBeLessThan(1e-7);
+  });
+
+  test("the same seed gives the same numbers to the bit, another seed others", async () => {
+    const [first, again, other] = [await learn(row, 3), await learn(row, 3), await learn(row, 3, 1)];
+    expect(again).toEqual(first);
+    expect(other.losses).not.toEqual(first.losses);
+  });
+
+  test("the decoder starts at the data's mean, and at their variance", async () => {
+    const { vae } = prepare(row);
+    const parameters = initialParameters(vae);
+    // with its last weights at 0, all that is left of the decoder is where it starts
+    for (const path of Object.keys(parameters))
+      if (/^decoder\.(logits|mean|logvar)\.weight$/.test(path)) parameters[path]!.fill(0);
+    const { mean, variance } = vae.decode(input("z", [1, vae.latent]));
+    const run = await (await runner({ mean, variance }))({
+      ...parameters,
+      z: Array.from({ length: vae.latent }, () => 0.7),
+    });
+    const statistics = statisticsOf(row.data);
+    // probabilities are held away from 0 and 1, where no gradient would be left
+    const start = statistics.mean.map((value) =>
+      row.data === binary ? Math.min(Math.max(value, 0.001), 0.999) : value,
+    );
+    expect(furthest(run.mean!, start)).toBeLessThan(1e-6);
+    if (/global|learned/.test(row.name))
+      for (const value of run.variance!) expect(value).toBeCloseTo(statistics.variance, 4);
+  });
+
+  test("saved and loaded it encodes and decodes to the same numbers", async () => {
+    const { config, vae } = prepare(row);
+    const { parameters } = await learn(row, 5);
+    const storage = memoryStorage();
+    const trained = { epoch: 1, step: 5, data: "0123456789abcdef", dataName: "eight" };
+    await saveModel(storage, { format: "vaekit-model", version: 1, event, config, trained }, vae, parameters);
+    const loaded = await loadModel(storage);
+    expect(loaded.description).toEqual({ format: "vaekit-model", version: 1, event, config, trained });
+    expect(loaded.weights).toEqual(parameters);
+    const outputs = async (model: Vae, weights: Readonly<Record<string, Float32Array>>) => {
+      const { mean, logvar } = model.encode(input("x", ["batch", ...event]));
+      const decoded = model.decode(input("z", ["batch", model.latent]));
+      const run = await runner({ mean, logvar, pMean: decoded.mean, pVariance: decoded.variance }, "float32");
+      return run({ ...weights, x: row.data, z: noiseFor(model) });
+    };
+    expect(await outputs(loaded.vae, loaded.weights)).toEqual(await outputs(vae, parameters));
+  });
+});
+
+/** The least distortion there is, in nats, for a decoder that puts its mean on x: 0 for bits, −log density for numbers. */
+function leastDistortion({ likelihood }: Config["model"]): number {
+  if (likelihood.kind !== "normal") return 0;
+  const { variance, standardDeviation } = likelihood as { variance: string; standardDeviation?: number };
+  const deviation = variance === "fixed" ? standardDeviation! : 0.5; // one that is learned falls lower yet, with time
+  return size * (Math.log(2 * Math.PI) / 2 + Math.log(deviation));
+}
+
+describe("learns eight examples by heart in 200 steps, when it is wide and the rate costs nothing", () => {
+  const wide = (network: object | undefined) => ({ ...network, hidden: [32] }) as never;
+  test.each(table.filter(({ name }) => !/hidden|β/.test(name)))("$name", async (row) => {
+    const model = {
+      ...row.config.model,
+      encoder: wide(row.config.model?.encoder),
+      decoder: wide(row.config.model?.decoder),
+    };
+    const config = { ...row.config, model, objective: { beta: 0 } };
+    const { distortions } = await learn({ ...row, config }, 200);
+    const median = distortions.slice(-51).toSorted((a, b) => a - b)[25]!;
+    expect(median - leastDistortion(parseConfig(config, "test").model)).toBeLessThan(0.2);
+  });
+});
+
+test("every option changes the loss, by the fourth step at the latest", async () => {
+  const optimizer = (options: PartialConfig["optimizer"]): Row => ({
+    name: JSON.stringify(options),
+    config: { ...base, optimizer: { ...base.optimizer, ...options } },
+    data: binary,
+  });
+  const more: Row[] = [
+    optimizer({ learningRate: 0.01 }),
+    optimizer({ beta1: 0.5 }),
+    optimizer({ beta2: 0.9 }),
+    optimizer({ epsilon: 0.1 }),
+    optimizer({ schedule: { kind: "cosine", warmup: 3 } }),
+    optimizer({ schedule: { kind: "cosine", warmup: 2 } }),
+    optimizer({ schedule: { kind: "cosine", warmup: 2, final: 0.5 } }),
+    optimizer({ schedule: { kind: "step", every: 2 } }),
+    optimizer({ schedule: { kind: "step", every: 2, factor: 0.5 } }),
+    optimizer({ schedule: { kind: "step", every: 1 } }),
+  ];
+  const losses = await Promise.all(
+    [...table, ...more].map(async (row) => [row.name, (await learn(row, 4)).losses.at(-1)!] as const),
+  );
+  for (const [i, [name, loss]] of losses.entries()) {
+    const same = losses.slice(0, i).find(([, other]) => other === loss);
+    expect(same?.[0], `${name} changes nothing`).toBe(undefined);
+  }
+});

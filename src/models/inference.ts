@@ -1,0 +1,86 @@
+import type { Config } from "../config.ts";
+import { ShapeError } from "../errors.ts";
+import { input } from "../graph/tensor.ts";
+import type { Backend } from "../runtime/backend.ts";
+import { compile } from "../runtime/program.ts";
+import type { PortableModel } from "./portable.ts";
+
+/** Parameters of q(z|x), (rows, latent) each. */
+export interface Posteriors {
+  readonly mean: Float32Array;
+  readonly logvar: Float32Array;
+}
+
+/** A trained model ready for use. Rows are plain arrays, (rows, ...) in row-major order. */
+export interface Inference {
+  readonly config: Config;
+  /** Shape of one example. */
+  readonly event: readonly number[];
+  readonly latent: number;
+  /** q(z|x): x (rows, ...event). A row's result does not depend on the rows beside it. */
+  encode(x: Float32Array, rows: number): Promise<Posteriors>;
+  /** Mean of p(x|z): z (rows, latent) → (rows, ...event). */
+  decode(z: Float32Array, rows: number): Promise<Float32Array>;
+  close(): Promise<void>;
+}
+
+/**
+ * Rows that go through the network at once. Always so many, the last ones zeros: the last bits of a matrix product may
+ * depend on its height, and a row shall come out the same whatever is computed beside it.
+ */
+const chunkRows = 128;
+
+/** Compiles a model's encoder and decoder, each when it is first used. */
+export function inference({ description, vae, weights }: PortableModel, backend: Backend): Inference {
+  const { event, latent } = vae;
+  const size = event.reduce((a, b) => a * b, 1);
+
+  /** A network as a function of rows: its input's name and width, and its outputs' widths by name. */
+  const network = (
+    name: string,
+    width: number,
+    outputs: Parameters<typeof compile>[1],
+    widths: Readonly<Record<string, number>>,
+  ) => {
+    const source = new Float32Array(chunkRows * width);
+    const results = Object.fromEntries(Object.entries(widths).map(([key, columns]) => [key, new Float32Array(chunkRows * columns)]));
+    const program = compile(backend, outputs);
+    const run = program.then((compiled) => compiled.bind(chunkRows, { ...weights, [name]: source }, results));
+    return {
+      async apply(values: Float32Array, rows: number): Promise<Record<string, Float32Array>> {
+        if (values.length !== rows * width)
+          throw new ShapeError(`${name}: expected ${rows} rows of ${width} values (${rows * width}), got ${values.length} values`);
+        const all = Object.fromEntries(Object.entries(widths).map(([key, columns]) => [key, new Float32Array(rows * columns)]));
+        for (let from = 0; from < rows; from += chunkRows) {
+          const count = Math.min(chunkRows, rows - from);
+          source.fill(0);
+          source.set(values.subarray(from * width, (from + count) * width));
+          await (await run)();
+          for (const [key, columns] of Object.entries(widths)) all[key]!.set(results[key]!.subarray(0, count * columns), from * columns);
+        }
+        return all;
+      },
+      release: async () => (await program).release(),
+    };
+  };
+
+  let encoder: ReturnType<typeof network> | undefined;
+  let decoder: ReturnType<typeof network> | undefined;
+  return {
+    config: description.config,
+    event,
+    latent,
+    async encode(x, rows) {
+      encoder ??= network("x", size, vae.encode(input("x", ["batch", ...event])).parameters, { mean: latent, logvar: latent });
+      const { mean, logvar } = await encoder.apply(x, rows);
+      return { mean: mean!, logvar: logvar! };
+    },
+    async decode(z, rows) {
+      decoder ??= network("z", latent, { x: vae.decode(input("z", ["batch", latent])).mean }, { x: size });
+      return (await decoder.apply(z, rows)).x!;
+    },
+    async close() {
+      await Promise.all([encoder?.release(), decoder?.release()]);
+    },
+  };
+}

@@ -1,0 +1,59 @@
+import type { Distribution } from "../distributions/distribution.ts";
+import { kl } from "../distributions/kl.ts";
+import { add, div, mul, neg, sub } from "../graph/ops/elementwise.ts";
+import { sum, sumEvent } from "../graph/ops/structure.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Vae } from "./vae.ts";
+
+/** Named terms of an objective, in nats and per example: (batch). */
+export interface Terms {
+  readonly negElboNats: Tensor;
+  readonly distortionNats: Tensor;
+  readonly rateNats: Tensor;
+}
+
+/**
+ * Negative ELBO of Kingma & Welling (2014), eq. 7, in nats.
+ * @param x (batch, ...event)
+ * @param noise (batch, latent), standard normal
+ * @param mask (batch, ...event): 1 where x is observed and 0 where it is missing; default all observed
+ */
+export function negElbo(vae: Vae, x: Tensor, noise: Tensor, mask?: Tensor): Terms & { readonly posterior: Distribution } {
+  const posterior = vae.encode(x); // q(z|x)   (batch, latent)
+  const z = posterior.sample(noise); // μ + σ·ε
+  const likelihood = vae.decode(z); // p(x|z)   (batch, ...event)
+  const logProb = likelihood.logProb(x);
+  const distortionNats = neg(sumEvent(mask ? mul(logProb, mask) : logProb, vae.event.length)); // (batch)
+  const rateNats = sumEvent(kl(posterior, vae.prior(z), z), 1); // (batch)
+  return { negElboNats: add(distortionNats, rateNats), distortionNats, rateNats, posterior };
+}
+
+/** distortion + β·rate (β-VAE, Higgins et al. 2017, eq. 4); β is a scalar input, so that it may change between steps. */
+export function betaObjective({ distortionNats, rateNats }: Terms, beta: Tensor): Tensor {
+  return add(distortionNats, mul(beta, rateNats));
+}
+
+/**
+ * The one reduction over the batch (DESIGN.md, D5): the mean weighted by example. Examples of weight 0, such as those
+ * that pad a last partial batch, count for nothing.
+ * @param perExample (batch)
+ * @param weight (batch), not all 0
+ */
+export function weightedMean(perExample: Tensor, weight: Tensor): Tensor {
+  return div(sum(mul(perExample, weight)), sum(weight));
+}
+
+/**
+ * Log importance weights log p(x|z) + log p(z) − log q(z|x) of k samples for each example, in nats: (k, batch).
+ * Their log-mean-exp bounds log p(x) from below (Burda et al. 2016, eq. 8).
+ * @param posterior q(z|x) of shape (batch, latent)
+ * @param x (batch, ...event); it meets its k reconstructions by broadcasting and is never copied
+ * @param noise (k, batch, latent)
+ */
+export function logWeights(vae: Vae, posterior: Distribution, x: Tensor, noise: Tensor): Tensor {
+  const z = posterior.sample(noise); // (k, batch, latent)
+  const logLikelihood = sumEvent(vae.decode(z).logProb(x), vae.event.length); // (k, batch)
+  const logPrior = sumEvent(vae.prior(z).logProb(z), 1);
+  const logPosterior = sumEvent(posterior.logProb(z), 1);
+  return sub(add(logLikelihood, logPrior), logPosterior);
+}

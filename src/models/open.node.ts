@@ -1,0 +1,28 @@
+import type { Backend } from "../runtime/backend.ts";
+import { cpuBackend } from "../runtime/ort.node.ts";
+import { directoryStorage } from "../storage/directory.node.ts";
+import type { Storage } from "../storage/storage.ts";
+import { type Inference, inference } from "./inference.ts";
+import { loadModel, type PortableModel } from "./portable.ts";
+import { type RunRecord, readRecord } from "./record.ts";
+
+/** A run's trained model, and where it came from. */
+export interface OpenRun extends Inference, PortableModel {
+  readonly storage: Storage;
+  readonly backend: Backend;
+  readonly record: RunRecord | undefined;
+  /** The DATA that the run was trained on, as given; undefined when it was handed over in memory. */
+  readonly source: string | undefined;
+}
+
+/**
+ * Opens the model of a run directory.
+ * @throws RunError when there is none, or its files are damaged or do not fit
+ */
+export async function openRun(run: string, options: { readonly threads?: number | undefined } = {}): Promise<OpenRun> {
+  const storage = directoryStorage(run);
+  const model = await loadModel(storage);
+  const record = await readRecord(storage);
+  const backend = await cpuBackend(options.threads);
+  return { ...model, ...inference(model, backend), storage, backend, record, source: record?.data.source ?? undefined };
+}

@@ -1,0 +1,61 @@
+import { UsageError } from "../errors.ts";
+import type { Distribution } from "../distributions/distribution.ts";
+import type { Shape } from "../graph/shape.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Scope } from "../nn/parameters.ts";
+
+/** What is known of the data before training: where decoders start (DESIGN.md, 3). */
+export interface DataStatistics {
+  /** Mean of each element of the event, (...event) flattened. */
+  readonly mean: Float32Array;
+  /** Variance of all elements about their means, one number. */
+  readonly variance: number;
+}
+
+export interface LikelihoodContext {
+  readonly scope: Scope;
+  /** Width of the decoder's last hidden layer. */
+  readonly features: number;
+  /** Shape of one example. */
+  readonly event: readonly number[];
+  /** Absent when a saved model is loaded: its parameters are about to be filled in. */
+  readonly statistics: DataStatistics | undefined;
+}
+
+/** A family of likelihoods p(x|z). */
+export interface LikelihoodPart {
+  /** Which values the likelihood has a density for; the data are checked against it. */
+  readonly support: "binary" | "unit" | "real";
+  /** Whether it assigns probabilities (nats of a discrete code) or a density. */
+  readonly measure: "probability" | "density";
+  /**
+   * Declares the head's parameters. The result maps features (rows, features) to p(x|z) of the given shape, which is
+   * (..., ...event) with `rows` rows in its leading axes.
+   */
+  build(context: LikelihoodContext, options: Readonly<Record<string, unknown>>): (features: Tensor, shape: Shape) => Distribution;
+}
+
+/** The likelihoods of likelihood.ts, whose names are taken. */
+const builtInNames = ["bernoulli", "normal"] as const;
+export type BuiltInLikelihood = (typeof builtInNames)[number];
+
+const likelihoods = new Map<string, LikelihoodPart>();
+
+/**
+ * Registers a likelihood under a name, which a config's `model.likelihood.kind` then refers to. A model file holds the
+ * name and the options, never code: whoever loads it must register the same part first.
+ * @throws UsageError when the name is taken
+ */
+export function registerLikelihood(name: string, part: LikelihoodPart): void {
+  if (likelihoods.has(name) || builtInNames.some((taken) => taken === name))
+    throw new UsageError(`likelihood "${name}" is ${likelihoods.has(name) ? "registered already" : "built in"}; choose another name`);
+  likelihoods.set(name, part);
+}
+
+/** @throws UsageError naming the likelihood that is missing and those there are */
+export function likelihoodPart(name: string, builtIn: Readonly<Record<string, LikelihoodPart>>): LikelihoodPart {
+  const part = Object.hasOwn(builtIn, name) ? builtIn[name] : likelihoods.get(name);
+  if (part) return part;
+  const known = [...Object.keys(builtIn), ...likelihoods.keys()].join(", ");
+  throw new UsageError(`model.likelihood.kind: no likelihood is named "${name}" (there are: ${known}); a likelihood of your own must be registered with registerLikelihood("${name}", …) before the model is built or loaded`);
+}

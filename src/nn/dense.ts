@@ -1,0 +1,58 @@
+import { elu, relu, silu, softplus, tanh } from "../graph/ops/elementwise.ts";
+import { linear } from "../graph/ops/linear.ts";
+import { labelled, type Tensor } from "../graph/tensor.ts";
+import { type Initializer, type Scope, zeros } from "./parameters.ts";
+
+/** A pure function of tensors; its parameters were declared when it was made. */
+export type Layer = (x: Tensor) => Tensor;
+
+export const activations = { relu, tanh, elu, silu, softplus } as const;
+export type Activation = keyof typeof activations;
+
+/** Initializations of a weight (inputs, outputs), by variance. */
+export const initializations = {
+  /** N(0, 1/inputs): LeCun et al. (1998). */
+  lecun: (inputs) => ({ kind: "normal", standardDeviation: Math.sqrt(1 / inputs) }),
+  /** N(0, 2/inputs): He et al. (2015), eq. 10. */
+  he: (inputs) => ({ kind: "normal", standardDeviation: Math.sqrt(2 / inputs) }),
+  /** U(±√(6/(inputs + outputs))): Glorot & Bengio (2010), eq. 16. */
+  glorot: (inputs, outputs) => ({ kind: "uniform", limit: Math.sqrt(6 / (inputs + outputs)) }),
+} as const satisfies Record<string, (inputs: number, outputs: number) => Initializer>;
+export type Initialization = keyof typeof initializations;
+
+export interface DenseOptions {
+  readonly initialization: Initialization;
+  /** How the bias starts. Default: 0. */
+  readonly bias?: Initializer;
+}
+
+/** x·W + b: (rows, inputs) → (rows, outputs). Declares `weight` (inputs, outputs) and `bias` (outputs). */
+export function dense(
+  scope: Scope,
+  inputs: number,
+  outputs: number,
+  { initialization, bias = zeros }: DenseOptions,
+): Layer {
+  const weight = scope.parameter("weight", [inputs, outputs], initializations[initialization](inputs, outputs));
+  const offset = scope.parameter("bias", [outputs], bias);
+  return (x) => linear(x, weight, offset);
+}
+
+export interface MlpOptions {
+  readonly hidden: readonly number[];
+  readonly activation: Activation;
+  readonly initialization: Initialization;
+}
+
+/** Dense layers, each followed by the activation: (rows, inputs) → (rows, last of hidden). */
+export function mlp(
+  scope: Scope,
+  inputs: number,
+  { hidden, activation, initialization }: MlpOptions,
+): { readonly layer: Layer; readonly features: number } {
+  const widths = [inputs, ...hidden];
+  const layers = hidden.map((width, i) => dense(scope.at(`hidden.${i}`), widths[i]!, width, { initialization }));
+  const layer: Layer = (x) =>
+    layers.reduce((h, apply, i) => labelled(activations[activation](apply(h)), scope.path(`hidden.${i}`)), x);
+  return { layer, features: widths.at(-1)! };
+}

@@ -1,0 +1,57 @@
+import { UsageError } from "../errors.ts";
+import { staticSize } from "../graph/shape.ts";
+import { parameter, type Tensor } from "../graph/tensor.ts";
+
+/** How a parameter starts. Draws are keyed by the parameter's path, so adding a layer leaves the others' as they were. */
+export type Initializer =
+  | { readonly kind: "normal"; readonly standardDeviation: number }
+  | { readonly kind: "uniform"; readonly limit: number }
+  | { readonly kind: "constant"; readonly value: number }
+  | { readonly kind: "values"; readonly values: Float32Array };
+
+/** A declared parameter. State, such as running statistics, is changed by updates and not by the gradient. */
+export interface ParameterSpec {
+  readonly path: string;
+  readonly shape: readonly number[];
+  readonly initializer: Initializer;
+  readonly role: "trained" | "state";
+  readonly tensor: Tensor;
+}
+
+/** A place in the tree of parameters, at which layers declare theirs. */
+export interface Scope {
+  /** The path of what is declared here under a name: "encoder.hidden.0" for "hidden.0" at "encoder". */
+  path(name: string): string;
+  /** A scope below this one: "encoder" at "hidden" is "encoder.hidden". */
+  at(name: string): Scope;
+  parameter(name: string, shape: readonly number[], initializer: Initializer): Tensor;
+  state(name: string, shape: readonly number[], initializer: Initializer): Tensor;
+}
+
+/** An empty tree and its root scope. Declaring a path twice is an error: tied weights pass the tensor on instead. */
+export function parameterTree(): { readonly root: Scope; readonly specs: readonly ParameterSpec[] } {
+  const specs: ParameterSpec[] = [];
+  const declare = (
+    path: string,
+    shape: readonly number[],
+    initializer: Initializer,
+    role: ParameterSpec["role"],
+  ): Tensor => {
+    if (specs.some((spec) => spec.path === path))
+      throw new UsageError(`parameter ${path} is declared twice; pass its tensor on to share it`);
+    if (initializer.kind === "values" && initializer.values.length !== staticSize(shape))
+      throw new UsageError(`parameter ${path}: ${initializer.values.length} initial values for shape (${shape})`);
+    const tensor = parameter(path, shape);
+    specs.push({ path, shape, initializer, role, tensor });
+    return tensor;
+  };
+  const scope = (prefix: string): Scope => ({
+    path: (name) => prefix + name,
+    at: (name) => scope(`${prefix}${name}.`),
+    parameter: (name, shape, initializer) => declare(prefix + name, shape, initializer, "trained"),
+    state: (name, shape, initializer) => declare(prefix + name, shape, initializer, "state"),
+  });
+  return { root: scope(""), specs };
+}
+
+export const zeros: Initializer = { kind: "constant", value: 0 };

@@ -1,0 +1,118 @@
+import { decimalsFor, escapeHtml, formatDuration, formatNumber, formatPercent, plural } from "./format.ts";
+import { ACTIVE_NATS, bestEpoch, countActive, type ReportFigure, type ReportInput } from "./input.ts";
+
+interface Card {
+  readonly name: string;
+  readonly value: string;
+  readonly unit: string;
+  readonly detail: readonly string[];
+}
+
+/** The run's headline figures, each with what is needed to judge it; the first is the main one. "" without figures. */
+export function headlineCards(input: ReportInput): string {
+  const cards = [...likelihoodCards(input), ...activeCard(input), ...trainingCards(input)];
+  if (cards.length === 0) return "";
+  const rendered = cards.map((card, k) => (k === 0 ? renderCard(card, " main", boundBar(input)) : renderCard(card)));
+  return `<dl class="cards">\n${rendered.join("\n")}\n</dl>`;
+}
+
+function renderCard({ name, value, unit, detail }: Card, kind = "", below = ""): string {
+  const lines = detail.filter((line) => line !== "").map(escapeHtml);
+  const number = `<div class="value">${escapeHtml(value)} <span class="unit">${escapeHtml(unit)}</span></div>`;
+  return `<div class="card${kind}"><dt>${escapeHtml(name)}</dt><dd>${number}<div class="detail">${lines.join("<br>")}</div>${below}</dd></div>`;
+}
+
+function evaluated({ figures }: ReportInput): Readonly<Record<string, ReportFigure>> | undefined {
+  return figures === undefined || Object.keys(figures.values).length === 0 ? undefined : figures.values;
+}
+
+function likelihoodCards(input: ReportInput): Card[] {
+  const values = evaluated(input);
+  if (values === undefined) return validationCards(input);
+  const split = input.figures?.split ?? "";
+  const card = (name: string, figure: ReportFigure | undefined) =>
+    figure === undefined ? [] : [figureCard(name, figure, split)];
+  return [
+    ...card("−log p(x)", values.nllNats),
+    ...card("−ELBO", values.negElboNats),
+    ...card("Bits per dimension", values.bitsPerDim),
+    ...card("Distortion", values.distortionNats),
+    ...card("Rate", values.rateNats),
+  ];
+}
+
+function figureCard(name: string, figure: ReportFigure, split: string): Card {
+  const decimals = decimalsFor(figure.standardError);
+  return {
+    name,
+    value: formatNumber(figure.mean, decimals),
+    unit: figure.unit,
+    detail: [
+      figure.standardError > 0 ? `± ${formatNumber(figure.standardError, decimals)} standard error` : "",
+      `${formatNumber(figure.examples)} ${split} examples`,
+      `k = ${formatNumber(figure.samples)}, ${binarizationInWords(figure.binarization)}`,
+    ],
+  };
+}
+
+function binarizationInWords(binarization: string): string {
+  return binarization === "none" ? "not binarized" : `${binarization} binarization`;
+}
+
+/** Before an evaluation: the best epoch's terms, which have no standard error. */
+function validationCards({ metrics, data }: ReportInput): Card[] {
+  const best = bestEpoch(metrics);
+  if (best === undefined) return [];
+  const terms = best.validation ?? best.train;
+  const detail = [
+    `${best.validation === undefined ? "training" : "validation"}, epoch ${formatNumber(best.epoch)}`,
+    data.binarization === undefined ? "" : binarizationInWords(data.binarization),
+  ];
+  const card = (name: string, nats: number) => ({ name, value: formatNumber(nats, 2), unit: "nats", detail });
+  return [card("−ELBO", terms.negElboNats), card("Distortion", terms.distortionNats), card("Rate", terms.rateNats)];
+}
+
+/** −ELBO as a bar of its two parts. "" where a part is negative, as a density's can be, or not of the same examples. */
+function boundBar(input: ReportInput): string {
+  const values = evaluated(input);
+  const best = bestEpoch(input.metrics);
+  const terms = best?.validation ?? best?.train;
+  const { distortionNats: data, rateNats: code } = values ?? {};
+  const unlike = data?.examples !== code?.examples || data?.binarization !== code?.binarization;
+  const distortion = values === undefined ? terms?.distortionNats : data?.mean;
+  const rate = values === undefined ? terms?.rateNats : code?.mean;
+  if (unlike || distortion === undefined || rate === undefined || !(distortion >= 0 && rate >= 0)) return "";
+  const total = distortion + rate;
+  if (!(total > 0 && Number.isFinite(total))) return "";
+  const part = (kind: string, nats: number) =>
+    `<span class="${kind}" style="flex-grow: ${(nats / total).toFixed(4)}"></span>`;
+  const key = (kind: string, name: string, nats: number) =>
+    `<span class="${kind}">${name} ${formatNumber(nats, 1)} (${formatPercent(nats / total)})</span>`;
+  return `<div class="split"><div class="bar">${part("data", distortion)}${part("code", rate)}</div><div class="keys"><span>−ELBO ${formatNumber(total, 1)} =</span>${key("data", "distortion", distortion)}${key("code", "rate", rate)}</div></div>`;
+}
+
+function activeCard({ klByDimension }: ReportInput): Card[] {
+  if (klByDimension === undefined || klByDimension.length === 0) return [];
+  return [
+    {
+      name: "Active units",
+      value: formatNumber(countActive(klByDimension)),
+      unit: `of ${formatNumber(klByDimension.length)}`,
+      detail: [`latent dimensions with a mean KL above ${ACTIVE_NATS} nats`],
+    },
+  ];
+}
+
+function trainingCards({ run, metrics }: ReportInput): Card[] {
+  const last = metrics.at(-1);
+  const seconds = run.trainingSeconds ?? last?.seconds;
+  const rates = metrics.flatMap((row) => row.examplesPerSecond ?? []).sort((a, b) => a - b);
+  const median = rates[Math.floor(rates.length / 2)];
+  const length = last === undefined ? "" : `${plural(last.epoch, "epoch")}, ${plural(last.step, "step")}`;
+  const card = (name: string, value: string, unit: string, detail: string) => ({ name, value, unit, detail: [detail] });
+  return [
+    ...(seconds === undefined ? [] : [card("Training time", formatDuration(seconds), "", length)]),
+    ...(median === undefined ? [] : [card("Speed", formatNumber(median), "examples/s", "median over epochs")]),
+    ...(run.parameters === undefined ? [] : [card("Parameters", formatNumber(run.parameters), "", "trained weights")]),
+  ];
+}

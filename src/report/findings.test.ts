@@ -1,0 +1,123 @@
+import { expect, test } from "vitest";
+import { klByDimension, metrics } from "../../test/fixtures/report-input.ts";
+import { findings } from "./findings.ts";
+import type { ReportEpoch, ReportFigure, ReportInput } from "./input.ts";
+
+const EMPTY: ReportInput = { run: { name: "run" }, data: { name: "data", event: [2] }, metrics: [] };
+
+const text = (input: Partial<ReportInput>) =>
+  findings({ ...EMPTY, ...input })
+    .map((finding) => `${finding.kind}: ${finding.text}`)
+    .join("\n");
+
+function figure(mean: number, samples = 1, binarization = "dynamic"): ReportFigure {
+  return { mean, standardError: 0.2, unit: "nats", examples: 1000, samples, binarization };
+}
+
+/** Epochs from pairs of bounds, training and validation. */
+function bounds(pairs: readonly (readonly [number, number])[]): ReportEpoch[] {
+  const terms = (nats: number) => ({ negElboNats: nats, distortionNats: nats - 20, rateNats: 20 });
+  return pairs.map(([train, validation], k) => ({
+    epoch: k + 1,
+    step: k + 1,
+    seconds: k,
+    train: terms(train),
+    validation: terms(validation),
+  }));
+}
+
+const flat = (train: number, validation: number) => bounds(Array.from({ length: 10 }, () => [train, validation]));
+
+test("nothing is said without numbers", () => {
+  expect(findings(EMPTY)).toEqual([]);
+});
+
+test("the cost of an example, with error, bits and method", () => {
+  const values = {
+    nllNats: figure(86.91, 5000),
+    bitsPerDim: { ...figure(0.16), standardError: 0.0004, unit: "bits/dim" as const },
+  };
+  expect(text({ figures: { split: "test", values } })).toBe(
+    "note: A test example costs 86.91 ± 0.20 nats, or 0.1600 bits per dimension (estimated by importance sampling with k = 5,000; 1,000 examples).",
+  );
+});
+
+test("the bound is set against the estimate only where binarization and examples agree", () => {
+  const compared = (negElboNats: ReportFigure) =>
+    text({ figures: { split: "test", values: { nllNats: figure(87, 5000), negElboNats } } });
+  expect(compared(figure(90))).toContain("−ELBO lies 3.00 nats above that estimate");
+  expect(compared(figure(90, 1, "static"))).not.toContain("above that estimate");
+  expect(compared({ ...figure(90), examples: 999 })).not.toContain("above that estimate");
+});
+
+test("shares are not given of densities, whose nats can be negative", () => {
+  const split = (distortionNats: number) =>
+    text({ figures: { split: "test", values: { distortionNats: figure(distortionNats), rateNats: figure(25) } } });
+  expect(split(75)).toContain("takes 25.0 nats (25 %) of the bound, the data given the code 75.0 nats");
+  expect(split(-100)).toContain("takes 25.0 nats of the bound, the data given the code −100.0 nats");
+});
+
+test("latent dimensions: some, one, all, none", () => {
+  expect(text({ klByDimension: klByDimension(27) })).toContain(
+    "note: 27 of 50 latent dimensions carry more than 0.01 nats; the other 23 follow",
+  );
+  expect(text({ klByDimension: Float32Array.of(1, 0) })).toContain(
+    "1 of 2 latent dimensions carries more than 0.01 nats; the other one follows",
+  );
+  expect(text({ klByDimension: Float32Array.of(1, 1) })).toContain("good: 2 of 2");
+  expect(text({ klByDimension: Float32Array.of(0, 0) })).toContain(
+    "warning: 0 of 2 latent dimensions carry more than 0.01 nats: the posterior has collapsed",
+  );
+});
+
+test("overfitting: none, a little, much", () => {
+  expect(text({ metrics: flat(100, 101) })).toBe(
+    "good: The validation bound is within 1.0 nats (1.0 %) of the training bound: no sign of overfitting.",
+  );
+  expect(text({ metrics: flat(100, 103) })).toContain(
+    "note: At the best epoch the validation bound is 3.0 nats (3.0 %) worse",
+  );
+  expect(text({ metrics: flat(100, 110) })).toContain(
+    "warning: At the best epoch the validation bound is 10.0 nats (10 %) worse",
+  );
+});
+
+test("validation that worsened since its best epoch", () => {
+  const risen = bounds([
+    [120, 121],
+    [110, 111],
+    [105, 112],
+    [100, 114],
+  ]);
+  expect(text({ metrics: risen })).toContain(
+    "warning: Validation was best at epoch 2 and has worsened by 3.0 nats since.",
+  );
+  expect(text({ metrics: flat(100, 101) })).not.toContain("worsened");
+});
+
+test("a bound that still falls asks for more training, one that has settled does not", () => {
+  const falling = bounds(Array.from({ length: 20 }, (_, k) => [150 - k, 151 - k]));
+  expect(text({ metrics: falling })).toContain(
+    "warning: The bound was still falling, by 4.0 nats over the last 4 epochs: train longer.",
+  );
+  expect(text({ metrics: falling, run: { name: "run", stopped: "early" } })).not.toContain("still falling");
+  expect(text({ metrics: metrics(60) })).not.toContain("still falling");
+  expect(text({ metrics: falling.slice(0, 5) })).not.toContain("still falling"); // too few to tell
+});
+
+test("how training ended", () => {
+  const stopped = (how: "early" | "interrupted") =>
+    text({ metrics: flat(100, 101), run: { name: "run", stopped: how } });
+  expect(stopped("early")).toContain(
+    "note: Training stopped early after 10 epochs: validation had not improved since epoch 1.",
+  );
+  expect(stopped("interrupted")).toContain("warning: Training was interrupted after 10 epochs; it can be resumed.");
+});
+
+test("epochs whose bound is not finite are not taken as best", () => {
+  const broken = bounds([
+    [100, 101],
+    [Number.NaN, Number.NaN],
+  ]);
+  expect(text({ metrics: broken })).toContain("within 1.0 nats");
+});

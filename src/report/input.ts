@@ -1,0 +1,110 @@
+/** One figure of an evaluation: a mean over examples with its standard error. The shape of evaluate's Figure. */
+export interface ReportFigure {
+  readonly mean: number;
+  readonly standardError: number;
+  readonly unit: "nats" | "bits/dim" | "samples";
+  readonly examples: number;
+  /** Importance or Monte-Carlo samples per example, k. */
+  readonly samples: number;
+  readonly binarization: string;
+}
+
+/** The parts of the objective, in nats per example: negElboNats = distortionNats + rateNats. */
+export interface ReportTerms {
+  readonly negElboNats: number;
+  readonly distortionNats: number;
+  readonly rateNats: number;
+}
+
+/** One line of metrics.jsonl. Training terms are means over the epoch, validation terms those at its end. */
+export interface ReportEpoch {
+  readonly epoch: number;
+  readonly step: number;
+  readonly seconds: number;
+  readonly train: ReportTerms;
+  readonly validation?: ReportTerms | undefined;
+  readonly examplesPerSecond?: number | undefined;
+}
+
+export interface ReportPicture {
+  readonly title: string;
+  readonly caption?: string | undefined;
+  readonly alt: string;
+  /** A PNG as a data URI. */
+  readonly png: string;
+  /** Its size in pixels, so that the page does not move while it loads. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** One latent dimension varied over its range, all others at their mean: one row of images. */
+export interface ReportTraversal {
+  readonly dimension: number;
+  readonly klNats: number;
+  readonly picture: ReportPicture;
+}
+
+export interface ReportScatter {
+  /** (examples, 2) */
+  readonly points: Float32Array;
+  /** Share of the latent means' variance along each axis, 0..1. */
+  readonly explained?: readonly [number, number] | undefined;
+  /** (examples) */
+  readonly labels?: ArrayLike<number> | undefined;
+  /** Names of the labels 0, 1, 2...; the number itself where there is none. */
+  readonly labelNames?: readonly string[] | undefined;
+}
+
+/** All that a report shows, as plain data. What is missing is left out of the page. */
+export interface ReportInput {
+  readonly run: {
+    readonly name: string;
+    /** What the model is, in words: "VAE 784-200-200 tanh, 50 latent dimensions, Bernoulli". */
+    readonly summary?: string | undefined;
+    /** When the run ended, as it shall be read: "2026-01-31 14:02". */
+    readonly date?: string | undefined;
+    readonly trainingSeconds?: number | undefined;
+    readonly stopped?: "finished" | "early" | "interrupted" | undefined;
+    readonly parameters?: number | undefined;
+  };
+  readonly data: {
+    readonly name: string;
+    readonly event: readonly number[];
+    readonly binarization?: string | undefined;
+    readonly train?: number | undefined;
+    readonly validation?: number | undefined;
+    readonly test?: number | undefined;
+    readonly fingerprint?: string | undefined;
+  };
+  readonly metrics: readonly ReportEpoch[];
+  /** Figures by evaluate's names: nllNats, negElboNats, distortionNats, rateNats, bitsPerDim, and others. */
+  readonly figures?: { readonly split: string; readonly values: Readonly<Record<string, ReportFigure>> } | undefined;
+  /** (latent): mean over examples of each dimension's KL from the prior, in nats. */
+  readonly klByDimension?: Float32Array | undefined;
+  readonly samples?: readonly ReportPicture[] | undefined;
+  readonly reconstructions?: readonly ReportPicture[] | undefined;
+  readonly traversals?: readonly ReportTraversal[] | undefined;
+  readonly interpolations?: readonly ReportPicture[] | undefined;
+  readonly scatter?: ReportScatter | undefined;
+  /** The config with all defaults filled in; shown as JSON. */
+  readonly config?: unknown;
+  /** Versions, threads, device, seed: shown as given, in this order. */
+  readonly environment?: Readonly<Record<string, string | number | boolean | null>> | undefined;
+}
+
+/** A latent dimension carries information when its KL exceeds this; below, it all but equals the prior. */
+export const ACTIVE_NATS = 0.01;
+
+export function countActive(klByDimension: Float32Array): number {
+  return klByDimension.reduce((count, nats) => count + (nats > ACTIVE_NATS ? 1 : 0), 0);
+}
+
+/** The epoch whose validation bound is best; of the training bound where there is no validation. */
+export function bestEpoch(metrics: readonly ReportEpoch[]): ReportEpoch | undefined {
+  const bound = (row: ReportEpoch) => (row.validation ?? row.train).negElboNats;
+  const finite = metrics.filter((row) => Number.isFinite(bound(row)));
+  return finite.reduce<ReportEpoch | undefined>(
+    (best, row) => (best && bound(best) <= bound(row) ? best : row),
+    undefined,
+  );
+}

@@ -1,0 +1,56 @@
+import type * as Ort from "onnxruntime-common";
+import { RunError } from "../errors.ts";
+import type { Lowered } from "../graph/lower.ts";
+import type { Backend, CompileOptions, Data, Executable, Value } from "./backend.ts";
+
+type OrtModule = Pick<typeof Ort, "InferenceSession" | "Tensor">;
+
+interface OrtOptions {
+  readonly device: string;
+  readonly engine: string;
+  readonly threads: number;
+  readonly sessionOptions: Ort.InferenceSession.SessionOptions;
+}
+
+const typeOf = (data: Data): Ort.Tensor.Type =>
+  data instanceof Float32Array
+    ? "float32"
+    : data instanceof Float64Array
+      ? "float64"
+      : data instanceof BigInt64Array
+        ? "int64"
+        : "bool";
+
+/** A backend over one of ONNX Runtime's JavaScript packages, which share one interface. */
+export function ortBackend(ort: OrtModule, options: OrtOptions): Backend {
+  const tensor = ({ data, shape }: Value): Ort.Tensor => new ort.Tensor(typeOf(data), data as never, shape);
+  const tensors = (values: Readonly<Record<string, Value>>): Record<string, Ort.Tensor> =>
+    Object.fromEntries(Object.entries(values).map(([name, value]) => [name, tensor(value)]));
+
+  const compile = async (lowered: Lowered, { threads }: CompileOptions = {}): Promise<Executable> => {
+    const sessionOptions = { ...options.sessionOptions, intraOpNumThreads: threads ?? options.threads };
+    let session: Ort.InferenceSession;
+    try {
+      session = await ort.InferenceSession.create(lowered.bytes, sessionOptions);
+    } catch (error) {
+      throw new RunError(`ONNX Runtime refused the graph: ${(error as Error).message}`, { cause: error });
+    }
+    return {
+      async run(feeds) {
+        const results = await session.run(tensors(feeds));
+        return Object.fromEntries(
+          Object.entries(results).map(([name, { data, dims }]) => [name, { data: data as Data, shape: dims }]),
+        );
+      },
+      bind(feeds, fetches) {
+        const inputs = tensors(feeds);
+        const outputs = tensors(fetches);
+        return async () => {
+          await session.run(inputs, outputs);
+        };
+      },
+      release: () => session.release(),
+    };
+  };
+  return { device: options.device, engine: options.engine, threads: options.threads, compile };
+}

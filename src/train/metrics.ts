@@ -1,0 +1,51 @@
+import { RunError } from "../errors.ts";
+import type { Storage } from "../storage/storage.ts";
+
+/** The ELBO and its parts, means over examples in nats. */
+export interface Parts {
+  readonly negElboNats: number;
+  readonly distortionNats: number;
+  readonly rateNats: number;
+}
+
+/** One line of metrics.jsonl: an epoch. */
+export interface MetricsRow {
+  readonly epoch: number;
+  readonly step: number;
+  readonly seconds: number;
+  readonly learningRate: number;
+  readonly beta: number;
+  /** Means over the batches of the epoch, while the weights changed. */
+  readonly train: Parts;
+  /** Of the weights at the end of the epoch; null where the epoch was not validated. */
+  readonly validation: Parts | null;
+  readonly examplesPerSecond: number;
+  readonly gradientNorm: number;
+}
+
+const file = "metrics.jsonl";
+
+export async function appendMetrics(storage: Storage, row: MetricsRow): Promise<void> {
+  await storage.append(file, JSON.stringify(row));
+}
+
+/** All rows so far. A last line cut short by a crash is left out. */
+export async function readMetrics(storage: Storage): Promise<MetricsRow[]> {
+  if (!(await storage.exists(file))) return [];
+  const lines = new TextDecoder().decode(await storage.read(file)).split("\n");
+  const complete = lines.slice(0, -1); // what follows the last line break is empty, or cut short
+  return complete.map((line, i) => {
+    try {
+      return JSON.parse(line) as MetricsRow;
+    } catch {
+      throw new RunError(`${storage.location}/${file}: line ${i + 1} is not JSON: ${line.slice(0, 60)}`);
+    }
+  });
+}
+
+/** Drops the rows after a step: training goes on from there and writes them again. */
+export async function truncateMetrics(storage: Storage, step: number): Promise<void> {
+  if (!(await storage.exists(file))) return;
+  const rows = (await readMetrics(storage)).filter((row) => row.step <= step);
+  await storage.write(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
+}
