@@ -37,7 +37,9 @@ export const dense: BenchCase = {
       const pytorch = await fastestPytorch(pixels, note);
       try {
         const difference = await checkSameLoss(own, pytorch.peer, folder);
-        note(`both compute the same loss, before and after three steps: relative difference ${difference.toExponential(1)}`);
+        note(
+          `both compute the same loss, before and after three steps: relative difference ${difference.toExponential(1)}`,
+        );
         const ours: number[] = [];
         const theirs: number[] = [];
         await timeSteps(own, steps, true);

@@ -20,11 +20,7 @@ export interface OwnTraining {
 }
 
 /** Compiles and initializes a model for data of grey levels, as `train` does. */
-export async function ownTraining(
-  settings: unknown,
-  data: Dataset,
-  threads: number | undefined,
-): Promise<OwnTraining> {
+export async function ownTraining(settings: unknown, data: Dataset, threads: number | undefined): Promise<OwnTraining> {
   const config: Config = parseConfig(settings, "bench");
   const { batchSize, seed } = config.train;
   const vae = buildVae(config.model, data.event, statisticsOf(data));
@@ -43,7 +39,7 @@ export async function ownTraining(
   };
   const fill = batchFiller(data, arrays, { binarization: config.data.binarization, seed, purpose: "train" });
   const batches = Math.floor(data.count / batchSize);
-  let order = new Uint32Array();
+  let order: Uint32Array = new Uint32Array();
   let batch = 0; // since the start
   let step = 0;
   return {

@@ -17,7 +17,16 @@ test("binomial distribution function", () => {
 test("the interval has the ranks of the published table of the sign test", () => {
   // Ranks of the 95 % interval of a median, e.g. Conover (1999), table A3: n = 10: 2 and 9, n = 20: 6 and 15.
   const upTo = (n: number) => Array.from({ length: n }, (_, i) => n - i);
-  const expected: readonly (readonly [number, number])[] = [[6, 1], [8, 1], [9, 2], [10, 2], [15, 4], [20, 6], [25, 8], [50, 18]];
+  const expected: readonly (readonly [number, number])[] = [
+    [6, 1],
+    [8, 1],
+    [9, 2],
+    [10, 2],
+    [15, 4],
+    [20, 6],
+    [25, 8],
+    [50, 18],
+  ];
   for (const [n, rank] of expected) {
     const { low, high } = medianInterval(upTo(n));
     expect([n, low, high]).toEqual([n, rank, n + 1 - rank]);

@@ -253,6 +253,11 @@ const train = section({
     .describe(
       "Decay per step of an exponential moving average of the weights, which the finished model then has, e.g. 0.999. Default: none.",
     ),
+  checkpointSeconds: z
+    .number(expected("seconds, 0 or more"))
+    .min(0, expected("seconds, 0 or more"))
+    .default(30)
+    .describe("Seconds of training from one checkpoint to the next; 0 for one after every step. The numbers do not depend on it."),
 })
   .prefault({})
   .describe("The training run.");

@@ -51,6 +51,7 @@ test("an empty config has every default", () => {
       patience: null,
       validateEvery: 1,
       average: null,
+      checkpointSeconds: 30,
     },
   });
 });

@@ -73,6 +73,7 @@ export interface Config {
     readonly patience: number | null;
     readonly validateEvery: number;
     readonly average: number | null;
+    readonly checkpointSeconds: number;
   };
 }
 

@@ -1,6 +1,5 @@
 import type { Dataset } from "../data/dataset.ts";
-import type { Inference } from "../models/inference.ts";
-import { encodeRows, type Posteriors } from "./chunks.ts";
+import type { Inference, Posteriors } from "../models/inference.ts";
 import { examplesOf } from "./examples.ts";
 
 const ROWS_AT_ONCE = 4096; // so that the float32 copy of the pixels stays small
@@ -14,7 +13,7 @@ export async function encode(model: Inference, data: Dataset): Promise<Posterior
   const logvar = new Float32Array(data.count * model.latent);
   for (let start = 0; start < data.count; start += ROWS_AT_ONCE) {
     const rows = Math.min(ROWS_AT_ONCE, data.count - start);
-    const posteriors = await encodeRows(model, examplesOf(data, start, rows), rows);
+    const posteriors = await model.encode(examplesOf(data, start, rows), rows);
     mean.set(posteriors.mean, start * model.latent);
     logvar.set(posteriors.logvar, start * model.latent);
   }

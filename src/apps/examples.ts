@@ -1,10 +1,10 @@
+import { staticSize } from "../graph/shape.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
-import { eventSize } from "./chunks.ts";
 
 /** Rows `start` to `start + rows` of a data set as the encoder takes them, (rows, ...event): grey levels as v/255. */
 export function examplesOf(data: Dataset, start: number, rows: number): Float32Array {
-  const size = eventSize(data.event);
+  const size = staticSize(data.event);
   const values = data.values.subarray(start * size, (start + rows) * size);
   if (values instanceof Uint8Array) return Float32Array.from(values, (level) => level / 255);
   const wrong = values.findIndex((value) => !Number.isFinite(value));

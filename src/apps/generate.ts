@@ -1,7 +1,6 @@
 import type { Inference } from "../models/inference.ts";
 import { createKernels } from "../runtime/kernels.ts";
 import { siteKey } from "../runtime/philox.ts";
-import { decodeRows } from "./chunks.ts";
 
 /** Images of one model: (count, ...event), values as the data has them. */
 export interface Images {
@@ -18,7 +17,7 @@ export interface GenerateOptions {
 /** Means of p(x|z) for z drawn from the prior. Image i depends on the seed and i alone, not on the count. */
 export async function generate(model: Inference, { count, seed }: GenerateOptions): Promise<Images> {
   const z = priorNoise(count, model.latent, seed); // the prior is the standard normal
-  return { images: await decodeRows(model, z, count), event: model.event, count };
+  return { images: await model.decode(z, count), event: model.event, count };
 }
 
 /** Standard normals (count, latent), row i keyed by i. */

@@ -1,7 +1,7 @@
+import { staticSize } from "../graph/shape.ts";
 import type { Config } from "../config.ts";
 import { loadModel } from "../models/portable.ts";
 import { directoryStorage } from "../storage/directory.node.ts";
-import { eventSize } from "./chunks.ts";
 
 /** What a run's model is made of. */
 export interface RunInspection {
@@ -56,7 +56,7 @@ export async function inspectRun(run: string): Promise<RunInspection> {
     bytes: {
       weights: parameters * 4,
       training: parameters * 4 * copies,
-      batch: config.train.batchSize * eventSize(event) * 4,
+      batch: config.train.batchSize * staticSize(event) * 4,
     },
     config,
   };
@@ -69,7 +69,7 @@ function layersOf(specs: readonly { readonly path: string; readonly shape: reado
     const dot = path.lastIndexOf(".");
     const layerPath = path.slice(0, Math.max(dot, 0));
     const layer = layers.get(layerPath) ?? { shapes: {}, parameters: 0, flops: 0 };
-    const size = eventSize(shape);
+    const size = staticSize(shape);
     layer.shapes[path.slice(dot + 1)] = shape;
     layer.parameters += size;
     if (shape.length === 2) layer.flops += 2 * size; // a matrix; biases are not counted

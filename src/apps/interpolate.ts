@@ -1,6 +1,5 @@
 import { UsageError } from "../errors.ts";
 import type { Inference } from "../models/inference.ts";
-import { decodeRows, encodeRows } from "./chunks.ts";
 import type { Images } from "./generate.ts";
 
 /** linear: straight lines. slerp: great circles, with the length going evenly from one end's to the other's. */
@@ -20,7 +19,7 @@ export async function interpolate(
   { steps, path = "linear" }: InterpolateOptions,
 ): Promise<Images> {
   if (!Number.isInteger(steps) || steps < 2) throw new UsageError(`steps: expected an integer >= 2, got ${steps}`);
-  const { mean } = await encodeRows(model, ends, 2);
+  const { mean } = await model.encode(ends, 2);
   const from = mean.subarray(0, model.latent);
   const to = mean.subarray(model.latent);
   const z = new Float32Array(steps * model.latent);
@@ -30,7 +29,7 @@ export async function interpolate(
       step * model.latent,
     );
   }
-  return { images: await decodeRows(model, z, steps), event: model.event, count: steps };
+  return { images: await model.decode(z, steps), event: model.event, count: steps };
 }
 
 function lerp(from: Float32Array, to: Float32Array, share: number): Float32Array {

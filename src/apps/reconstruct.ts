@@ -1,5 +1,4 @@
 import type { Inference } from "../models/inference.ts";
-import { decodeRows, encodeRows } from "./chunks.ts";
 
 /** Inputs and what the model makes of them: means of p(x|z) at the posterior means. All (count, ...event). */
 export interface Reconstructions {
@@ -11,6 +10,6 @@ export interface Reconstructions {
 
 /** x: (count, ...event). */
 export async function reconstruct(model: Inference, x: Float32Array, count: number): Promise<Reconstructions> {
-  const { mean } = await encodeRows(model, x, count);
-  return { inputs: x, reconstructions: await decodeRows(model, mean, count), event: model.event, count };
+  const { mean } = await model.encode(x, count);
+  return { inputs: x, reconstructions: await model.decode(mean, count), event: model.event, count };
 }

@@ -1,6 +1,5 @@
 import { UsageError } from "../errors.ts";
-import type { Inference } from "../models/inference.ts";
-import { decodeRows, type Posteriors } from "./chunks.ts";
+import type { Inference, Posteriors } from "../models/inference.ts";
 import type { Images } from "./generate.ts";
 
 export interface TraverseOptions {
@@ -27,7 +26,7 @@ export async function traverse(model: Inference, options: TraverseOptions): Prom
       z[offset + dimension] = range * ((2 * step) / (steps - 1) - 1);
     }
   }
-  return { images: await decodeRows(model, z, count), event: model.event, count };
+  return { images: await model.decode(z, count), event: model.event, count };
 }
 
 /**

@@ -12,7 +12,8 @@ export async function readIdx(file: string): Promise<IdxArray> {
     const head = await readHead(file);
     if (head[0] === 0x1f && head[1] === 0x8b) return await inflateIdx(await readFile(file), file);
     decodeIdxHeader(head, file); // before a large file of something else is read whole
-    return decodeIdx(await readFile(file), file);
+    const { buffer, byteOffset, byteLength } = await readFile(file);
+    return decodeIdx(new Uint8Array(buffer, byteOffset, byteLength), file); // a Buffer's slice() would not copy
   } catch (error) {
     if (error instanceof DataError) throw error;
     const what = error instanceof Error ? error.message : String(error);

@@ -1,6 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { DataError } from "../errors.ts";
+import { DataError, VaekitError } from "../errors.ts";
 import type { Examples, SplitOptions, Splits } from "./dataset.ts";
 import { readIdx } from "./idx.node.ts";
 import { describeShape, formatsRead, type IdxArray } from "./idx.ts";
@@ -15,33 +15,60 @@ import { sprites } from "./sprites.ts";
  */
 export async function loadSplits(source: string, options: SplitOptions): Promise<Splits> {
   if (source === "sprites") return sprites(options);
-  const kind = await stat(source).catch(() => undefined);
-  if (!kind) throw await missing(source);
-  if (!kind.isDirectory()) return splitShuffled(await loadImages(source), options);
-
-  const names = (await readdir(source)).sort();
-  const of = (pattern: RegExp) => names.filter((name) => pattern.test(name));
-  const training = of(/^train-images[-.]idx3-ubyte(\.gz)?$/)[0];
-  const testing = of(/^(t10k|test)-images[-.]idx3-ubyte(\.gz)?$/)[0];
-  const name = basename(resolve(source));
-  if (training && testing) {
-    const [train, test] = [
-      await loadImages(join(source, training), name),
-      await loadImages(join(source, testing), name),
-    ];
-    if (train.event.join() !== test.event.join()) {
-      throw new DataError(
-        `${join(source, testing)}: its images are ${describeShape(test.event)}, ` +
-          `those of ${training} are ${describeShape(train.event)}; they must have one size`,
-      );
-    }
-    return splitInOrder(train, test, options);
+  try {
+    const kind = await stat(source).catch(async (error: NodeJS.ErrnoException) => {
+      throw error.code === "ENOENT" || error.code === "ENOTDIR" ? await missing(source) : error;
+    });
+    return kind.isDirectory()
+      ? await loadFolder(source, options)
+      : await splitShuffled(await loadImages(source), options);
+  } catch (error) {
+    if (error instanceof VaekitError) throw error;
+    const what = error instanceof Error ? error.message : String(error);
+    throw new DataError(`${source}: cannot be read: ${what}`, { cause: error });
   }
-  const single = of(/images[-.]idx\d-ubyte(\.gz)?$/);
-  if (single.length === 1) return splitShuffled(await loadImages(join(source, single[0]!)), options);
-  const found = single.length > 0 ? single : names;
-  const why = single.length > 0 ? "holds several files of images; name one of them" : "holds no IDX file of images";
-  throw new DataError(`${source}: ${why}; found: ${listed(found)}; ${formatsRead}`);
+}
+
+async function loadFolder(folder: string, options: SplitOptions): Promise<Splits> {
+  const names = (await readdir(folder)).sort();
+  const images = names.filter((name) => /images[-.]idx\d-ubyte(\.gz)?$/.test(name));
+  const training = images.find((name) => /^train-images/.test(name));
+  const testing = images.find((name) => /^(t10k|test)-images/.test(name));
+  if (training && testing) return loadPair(folder, training, testing, options);
+  const [only, ...others] = images;
+  if (only === undefined) {
+    throw new DataError(`${folder}: holds no IDX file of images; found: ${listed(names)}; ${formatsRead}`);
+  }
+  if (others.length > 0) {
+    throw new DataError(`${folder}: holds several files of images, name one of them: ${listed(images)}`);
+  }
+  if (training ?? testing) {
+    const lacks = training ? "t10k-images-idx3-ubyte[.gz]" : "train-images-idx3-ubyte[.gz]";
+    throw new DataError(
+      `${folder}: holds ${only} but no ${lacks}; add it, or name the file ${join(folder, only)} to split it`,
+    );
+  }
+  return splitShuffled(await loadImages(join(folder, only)), options);
+}
+
+/** A folder with files for training and for testing. */
+async function loadPair(folder: string, training: string, testing: string, options: SplitOptions): Promise<Splits> {
+  const name = basename(resolve(folder));
+  const train = await loadImages(join(folder, training), name);
+  const test = await loadImages(join(folder, testing), name);
+  if (train.event.join() !== test.event.join()) {
+    throw new DataError(
+      `${join(folder, testing)}: its images are ${describeShape(test.event)}, ` +
+        `those of ${training} are ${describeShape(train.event)}; they must have one size`,
+    );
+  }
+  if (!train.labels !== !test.labels) {
+    const [labelled, bare] = train.labels ? [training, testing] : [testing, training];
+    throw new DataError(
+      `${folder}: there are labels for ${labelled} but none for ${bare}; add them or remove the others`,
+    );
+  }
+  return splitInOrder(train, test, options);
 }
 
 /** The images of an IDX file with the labels beside it. */

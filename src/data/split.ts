@@ -63,11 +63,17 @@ export async function splitInOrder(training: Examples, testing: Examples, option
   const train = leftOf(count, validation, `data.validation takes ${validation}`, name);
   const trained = Math.min(train, capOf(options.examples));
   const tested = options.test === undefined ? testing.count : partOf(testing.count, options.test, "data.test", name);
+  const kept = trained < train ? take(training, inOrder(0, trained, train, count)) : training; // or views hold it all
   return {
-    train: await fingerprinted(rows(training, 0, trained, "train")),
-    validation: await fingerprinted(rows(training, train, count, "validation")),
+    train: await fingerprinted(rows(kept, 0, trained, "train")),
+    validation: await fingerprinted(rows(kept, trained, kept.count, "validation")),
     test: await fingerprinted(rows(testing, 0, tested, "test")),
   };
+}
+
+/** The numbers from a to b and from c to d, without b and d. */
+function inOrder(a: number, b: number, c: number, d: number): Uint32Array {
+  return Uint32Array.from({ length: b - a + d - c }, (_, i) => (i < b - a ? a + i : c + i - (b - a)));
 }
 
 /** The number of examples that a count or a fraction stands for; of a fraction, at least one. */

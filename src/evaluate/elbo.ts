@@ -1,3 +1,4 @@
+import { staticSize } from "../graph/shape.ts";
 import type { Binarization } from "../config.ts";
 import type { Examples } from "../data/dataset.ts";
 import { kl } from "../distributions/kl.ts";
@@ -50,7 +51,7 @@ export async function elboScorer(
   const perLatent = kl(posterior, vae.prior(noise), posterior.sample(noise)); // (batch, latent)
   const rateByLatent = sum(mul(perLatent, reshape(weight, ["batch", 1])), [0]); // (latent)
   const program = await compile(backend, { ...terms, rateByLatent });
-  const size = event.reduce((a, b) => a * b, 1);
+  const size = staticSize(event);
   const floats = batchSize * (size + latent + 1 + 3) + latent;
   const kernels = createKernels(4 * floats + batchBytes(batchSize, size) + 16 * 64);
   const arrays = {

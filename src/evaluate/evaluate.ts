@@ -1,3 +1,4 @@
+import { staticSize } from "../graph/shape.ts";
 import type { Examples } from "../data/dataset.ts";
 import type { PortableModel } from "../models/portable.ts";
 import type { Backend } from "../runtime/backend.ts";
@@ -68,7 +69,7 @@ export async function evaluateModel(
       ? undefined
       : await importanceLikelihood(backend, vae, weights, data, { ...score, samples, onProgress: options.onProgress });
 
-  const dimensions = vae.event.reduce((a, b) => a * b, 1);
+  const dimensions = staticSize(vae.event);
   const bits = (likelihood?.nllNats ?? elbo.negElboNats).map((nats) => nats / (Math.LN2 * dimensions));
   const rateByLatentNats = [...elbo.rateByLatent];
   return {

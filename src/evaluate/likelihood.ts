@@ -1,3 +1,4 @@
+import { staticSize } from "../graph/shape.ts";
 import type { Examples } from "../data/dataset.ts";
 import { normal } from "../distributions/normal.ts";
 import { mul } from "../graph/ops/elementwise.ts";
@@ -76,7 +77,7 @@ interface Stream {
 async function stream({ vae, parameters, data, options, rows, encoder, programs }: Stream): Promise<LikelihoodScores> {
   const { event, latent } = vae;
   const { samples, seed, purpose, signal, onProgress } = options;
-  const size = event.reduce((a, b) => a * b, 1);
+  const size = staticSize(event);
   const noiseFloats = programs.reduce((total, { k }) => total + k * rows * latent + 16, 0);
   const kernels = createKernels(4 * (rows * (size + 3 * latent + 3) + noiseFloats) + batchBytes(rows, size) + 64 * 16);
   const arrays: BatchArrays = {

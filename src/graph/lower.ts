@@ -51,7 +51,7 @@ export function lower(outputs: Readonly<Record<string, Tensor>>, options: LowerO
   const nodes: OnnxNode[] = [];
   const initializers = new Map<string, OnnxTensor>();
   const inputs = new Map<string, Tensor>();
-  const valueOf = new Map<Tensor, string>();
+  const nameOf = new Map<Tensor, string>();
   const values = new Map<string, Tensor>();
   const emitted = new Map<string, string>();
   const order = topologicalOrder(Object.values(outputs));
@@ -71,7 +71,7 @@ export function lower(outputs: Readonly<Record<string, Tensor>>, options: LowerO
 
   const emitter: Emitter = {
     typeCode,
-    value: (tensor) => valueOf.get(tensor)!,
+    value: (tensor) => nameOf.get(tensor)!,
     floats: (data, shape) => store(floatType, shape, floatBytes(data, precision)),
     scalar: (x) => store(floatType, [], floatBytes([x], precision)),
     ints: (data) => store(onnxType.int64, [data.length], intBytes(data)),
@@ -121,11 +121,11 @@ export function lower(outputs: Readonly<Record<string, Tensor>>, options: LowerO
 
   for (const tensor of order) {
     const name = place(tensor);
-    valueOf.set(tensor, name);
+    nameOf.set(tensor, name);
     values.set(name, tensor);
   }
 
-  const renamed = prune(nameOutputs(outputs, valueOf, nodes), new Set(Object.keys(outputs)));
+  const renamed = prune(nameOutputs(outputs, nameOf, nodes), new Set(Object.keys(outputs)));
   const describe = (name: string, tensor: Tensor): OnnxValue => ({
     name,
     type: typeCode(tensor.dtype),
@@ -158,14 +158,14 @@ export function lower(outputs: Readonly<Record<string, Tensor>>, options: LowerO
  */
 function nameOutputs(
   outputs: Readonly<Record<string, Tensor>>,
-  valueOf: ReadonlyMap<Tensor, string>,
+  nameOf: ReadonlyMap<Tensor, string>,
   nodes: readonly OnnxNode[],
 ): OnnxNode[] {
   const produced = new Set(nodes.map(({ output }) => output));
   const names = new Map<string, string>();
   const copies: OnnxNode[] = [];
   for (const [name, tensor] of Object.entries(outputs)) {
-    const value = valueOf.get(tensor)!;
+    const value = nameOf.get(tensor)!;
     if (produced.has(value) && !names.has(value)) names.set(value, name);
     else copies.push({ type: "Identity", inputs: [names.get(value) ?? value], output: name, attributes: {} });
   }

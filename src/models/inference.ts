@@ -1,3 +1,4 @@
+import { staticSize } from "../graph/shape.ts";
 import type { Config } from "../config.ts";
 import { ShapeError } from "../errors.ts";
 import { input } from "../graph/tensor.ts";
@@ -33,7 +34,7 @@ const chunkRows = 128;
 /** Compiles a model's encoder and decoder, each when it is first used. */
 export function inference({ description, vae, weights }: PortableModel, backend: Backend): Inference {
   const { event, latent } = vae;
-  const size = event.reduce((a, b) => a * b, 1);
+  const size = staticSize(event);
 
   /** A network as a function of rows: its input's name and width, and its outputs' widths by name. */
   const network = (

@@ -1,3 +1,4 @@
+import { staticSize } from "../graph/shape.ts";
 import { bernoulli } from "../distributions/bernoulli.ts";
 import { normal } from "../distributions/normal.ts";
 import { add, softplus } from "../graph/ops/elementwise.ts";
@@ -8,13 +9,11 @@ import { dense } from "../nn/dense.ts";
 import type { Initializer, Scope } from "../nn/parameters.ts";
 import { type BuiltInLikelihood, type LikelihoodContext, type LikelihoodPart, likelihoodPart } from "./registry.ts";
 
-const size = (event: readonly number[]): number => event.reduce((a, b) => a * b, 1);
-
 type Head = (h: Tensor, shape: Shape) => Tensor;
 
 /** A dense layer to the event: (rows, features) → (..., ...event). */
 function head(scope: Scope, { features, event }: LikelihoodContext, bias: Initializer | undefined): Head {
-  const layer = dense(scope, features, size(event), { initialization: "glorot", ...(bias ? { bias } : {}) });
+  const layer = dense(scope, features, staticSize(event), { initialization: "glorot", ...(bias ? { bias } : {}) });
   return (h, shape) => reshape(layer(h), shape);
 }
 

@@ -2,7 +2,7 @@ import type { Config } from "../config.ts";
 import type { Distribution } from "../distributions/distribution.ts";
 import { type Normal, normal, standardNormal } from "../distributions/normal.ts";
 import { reshape } from "../graph/ops/structure.ts";
-import { isSymbolic, times } from "../graph/shape.ts";
+import { isSymbolic, times, staticSize } from "../graph/shape.ts";
 import { labelled, type Tensor } from "../graph/tensor.ts";
 import { dense, mlp } from "../nn/dense.ts";
 import { type ParameterSpec, parameterTree } from "../nn/parameters.ts";
@@ -30,7 +30,7 @@ export interface Vae {
  */
 export function buildVae(config: Config["model"], event: readonly number[], statistics?: DataStatistics): Vae {
   const { root, specs } = parameterTree();
-  const size = event.reduce((a, b) => a * b, 1);
+  const size = staticSize(event);
 
   const encoder = mlp(root.at("encoder"), size, config.encoder);
   const mean = dense(root.at("encoder.mean"), encoder.features, config.latent, { initialization: "glorot" });

@@ -1,4 +1,3 @@
-import { encodeRows } from "../apps/chunks.ts";
 import { exampleAt, examplesOf } from "../apps/examples.ts";
 import { generate } from "../apps/generate.ts";
 import { type InterpolationPath, interpolate } from "../apps/interpolate.ts";
@@ -93,10 +92,10 @@ export async function traverseRun(options: TraverseRunOptions) {
   return withRun(run, async (model) => {
     const data = await loadRunSplit(model, choice);
     const rows = Math.min(KL_EXAMPLES, data.count);
-    const klNats = klByDimension(await encodeRows(model, examplesOf(data, 0, rows), rows), model.latent);
+    const klNats = klByDimension(await model.encode(examplesOf(data, 0, rows), rows), model.latent);
     const order = orderByKl(klNats).slice(0, dimensions);
     const start =
-      example === undefined ? undefined : (await encodeRows(model, exampleAt(data, example, "--example"), 1)).mean;
+      example === undefined ? undefined : (await model.encode(exampleAt(data, example, "--example"), 1)).mean;
     const { images, event } = await traverse(model, { dimensions: order, steps, range, ...(start ? { start } : {}) });
     return {
       ...(await writePicture(out, imageGrid(images, event, { columns: steps }))),

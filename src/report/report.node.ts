@@ -1,3 +1,4 @@
+import { staticSize } from "../graph/shape.ts";
 import { basename, join, resolve } from "node:path";
 import { examplesOf } from "../apps/examples.ts";
 import { generate } from "../apps/generate.ts";
@@ -62,7 +63,7 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
 
   const drawn = await generate(model, { count: shown.samples, seed: config.train.seed });
   const both = await reconstruct(model, examplesOf(data, 0, few), few);
-  const parameters = vae.parameters.reduce((total, { shape }) => total + shape.reduce((a, b) => a * b, 1), 0);
+  const parameters = vae.parameters.reduce((total, { shape }) => total + staticSize(shape), 0);
   return {
     run: {
       name: basename(resolve(run)),
@@ -113,7 +114,7 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
 /** "VAE 784-200-200 tanh, 50 latent dimensions, bernoulli likelihood" */
 function summaryOf({ config, event }: OpenRun): string {
   const { encoder, latent, likelihood: p } = config.model;
-  const widths = [event.reduce((a, b) => a * b, 1), ...encoder.hidden].join("-");
+  const widths = [staticSize(event), ...encoder.hidden].join("-");
   const beta = config.objective.beta === 1 ? "VAE" : `β-VAE (β = ${config.objective.beta})`;
   return `${beta} ${widths} ${encoder.activation}, ${latent} latent dimensions, ${p.kind} likelihood`;
 }

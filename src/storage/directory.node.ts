@@ -1,3 +1,4 @@
+import type { Stats } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { RunError } from "../errors.ts";
@@ -57,7 +58,7 @@ export function directoryStorage(path: string): Storage {
 
     async write(relativePath, bytes) {
       const file = fileAt(relativePath);
-      const untouched = (await isThere(file)) ? "; the earlier file is untouched" : "";
+      const untouched = (await isFile(file)) ? "; the earlier file is untouched" : "";
       try {
         await prepare(file);
         await replace(file, bytesOf(bytes));
@@ -74,11 +75,12 @@ export function directoryStorage(path: string): Storage {
     async append(relativePath, line) {
       const file = fileAt(relativePath);
       const bytes = lineBytes(line, file);
+      const untouched = (await isFile(file)) ? "; its earlier lines are untouched" : "";
       try {
         await prepare(file);
         await appendWhole(file, bytes);
       } catch (error) {
-        throw failure(file, "cannot be appended to", error, "; its earlier lines are untouched");
+        throw failure(file, "cannot be appended to", error, untouched);
       }
     },
 
@@ -96,7 +98,10 @@ export function directoryStorage(path: string): Storage {
       try {
         await prepare(file);
         const release = await lockDirectory(location);
-        await removeLeftovers(location);
+        await removeLeftovers(location).catch((error: unknown) => {
+          release();
+          throw error;
+        });
         return async () => release();
       } catch (error) {
         throw failure(location, "cannot be locked for writing", error);
@@ -116,11 +121,18 @@ function failure(file: string, what: string, error: unknown, after = ""): RunErr
 }
 
 async function isThere(path: string): Promise<boolean> {
+  return (await lookUp(path)) !== undefined;
+}
+
+async function isFile(path: string): Promise<boolean> {
+  return (await lookUp(path))?.isFile() ?? false;
+}
+
+async function lookUp(path: string): Promise<Stats | undefined> {
   try {
-    await stat(path);
-    return true;
+    return await stat(path);
   } catch (error) {
-    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return false;
+    if (errorCode(error) === "ENOENT" || errorCode(error) === "ENOTDIR") return undefined;
     throw failure(path, "cannot be looked up", error);
   }
 }

@@ -19,9 +19,8 @@ export function memoryStorage(): Storage {
     for (let end = 1; end < parts.length; end++) {
       const above = parts.slice(0, end).join("/");
       if (!files.has(above)) continue;
-      throw new RunError(
-        `${location}/${key}: cannot be written: ${above} is a file, not a folder; remove or rename it`,
-      );
+      const reason = "a part of its path is a file, not a folder";
+      throw new RunError(`${location}/${key}: cannot be written: ${reason}; remove or rename ${above}`);
     }
     return key;
   };

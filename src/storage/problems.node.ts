@@ -8,8 +8,9 @@ const problems: Readonly<Record<string, readonly [reason: string, mend: string]>
   EROFS: ["the file system is read-only", "choose another place or mount it for writing"],
   ENOENT: ["no such file or folder", "check the path, and whether it was moved or removed"],
   ENOTDIR: ["a part of its path is a file, not a folder", "remove or rename that file, or choose another place"],
-  EEXIST: ["a file of this name is in the way", "remove or rename that file, or choose another place"],
+  EEXIST: ["a part of its path is a file, not a folder", "remove or rename that file, or choose another place"], // mkdir
   EISDIR: ["it is a folder", "remove or rename that folder, or choose another place"],
+  ERR_FS_EISDIR: ["it is a folder", "remove or rename that folder, or choose another place"],
   ENOTEMPTY: ["it is a folder", "remove or rename that folder, or choose another place"],
   ENAMETOOLONG: ["its name is too long", "choose a shorter name"],
   EMFILE: ["too many open files", "raise the limit on open files (ulimit -n)"],

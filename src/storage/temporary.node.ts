@@ -1,6 +1,7 @@
 import { readdir, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { threadId } from "node:worker_threads";
+import { lockName } from "./path.ts";
 
 let made = 0;
 
@@ -25,10 +26,14 @@ export function isAlive(pid: number): boolean {
   }
 }
 
-/** Removes the temporary files that dead processes left in a directory and its folders. */
+/**
+ * Removes what dead processes left in a directory and its folders: temporary files, and claims to take over a lock.
+ * Only for the holder of the directory's lock, to whom no claim can matter.
+ */
 export async function removeLeftovers(directory: string): Promise<void> {
   for (const path of await readdir(directory, { recursive: true })) {
     const writer = pattern.exec(basename(path))?.[1];
-    if (writer !== undefined && !isAlive(Number(writer))) await rm(join(directory, path), { force: true });
+    const isLeftover = writer === undefined ? path.startsWith(`.${lockName}.`) : !isAlive(Number(writer));
+    if (isLeftover) await rm(join(directory, path), { force: true });
   }
 }

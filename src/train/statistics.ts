@@ -1,10 +1,11 @@
+import { staticSize } from "../graph/shape.ts";
 import { DataError } from "../errors.ts";
 import type { Dataset } from "../data/dataset.ts";
 import type { DataStatistics, LikelihoodPart } from "../models/registry.ts";
 
 /** Mean of each element and variance about those means, of a data set whose grey levels mean v/255. */
 export function statisticsOf({ values, count, event }: Dataset): DataStatistics {
-  const size = event.reduce((a, b) => a * b, 1);
+  const size = staticSize(event);
   const scale = values instanceof Uint8Array ? 1 / 255 : 1;
   const sums = new Float64Array(size);
   let squares = 0;

@@ -33,7 +33,6 @@ export interface TrainOptions {
   readonly threads?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ModelOptions["onProgress"];
-  readonly checkpointSeconds?: number | undefined;
 }
 
 export interface TrainResult extends ModelResult {
@@ -55,9 +54,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   try {
     const config = fresh ? given : await resumedConfig(storage, options);
     const data = typeof options.data === "string" ? await loadSplits(options.data, splitOptions(config)) : options.data;
-    const backend = await cpuBackend(options.threads);
+    const record = fresh ? undefined : await readRecord(storage);
+    // The last bits of a matrix product may depend on how many threads share it.
+    const backend = await cpuBackend(options.threads ?? record?.threads);
     await storage.write("config.json", `${JSON.stringify(config, null, 2)}\n`);
-    if (fresh || !(await readRecord(storage))) {
+    if (!record) {
       await writeRecord(storage, {
         vaekit: version,
         engine: backend.engine,
@@ -76,7 +77,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         started: new Date().toISOString(),
       });
     }
-    const { signal, onProgress, checkpointSeconds } = options;
+    const { signal, onProgress } = options;
     const result = await trainModel({
       data,
       config,
@@ -85,7 +86,6 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       resume: !fresh,
       signal,
       onProgress,
-      ...(checkpointSeconds === undefined ? {} : { checkpointSeconds }),
     });
     return { run, ...result };
   } finally {
@@ -124,7 +124,7 @@ function configOf({ config, configName, set, epochs, steps, minutes, seed }: Tra
 }
 
 /** What may change when a run is resumed: how long it goes on. */
-const mayChange = new Set(["train.epochs", "train.steps", "train.minutes", "train.patience"]);
+const mayChange = new Set(["train.epochs", "train.steps", "train.minutes", "train.patience", "train.checkpointSeconds"]);
 
 async function resumedConfig(storage: Storage, options: TrainOptions): Promise<Config> {
   const file = `${storage.location}/config.json`;

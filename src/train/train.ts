@@ -1,3 +1,4 @@
+import { staticSize } from "../graph/shape.ts";
 import type { Config } from "../config.ts";
 import { RunError, UsageError } from "../errors.ts";
 import type { Splits } from "../data/dataset.ts";
@@ -50,8 +51,6 @@ export interface TrainOptions {
   /** Ends the run after the step under way, with a checkpoint. */
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
-  /** Seconds of training between checkpoints (default 30); one is also written at the end. */
-  readonly checkpointSeconds?: number;
 }
 
 export interface TrainResult {
@@ -64,7 +63,6 @@ export interface TrainResult {
 }
 
 const names = ["negElboNats", "distortionNats", "rateNats"] as const;
-const secondsBetweenCheckpoints = 30;
 const millisecondsBetweenReports = 100;
 
 /**
@@ -103,7 +101,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
     const totalSteps = config.train.steps ?? (epochs === null ? null : epochs * stepsPerEpoch);
     report({
       kind: "start",
-      parameters: vae.parameters.reduce((total, { shape }) => total + shape.reduce((a, b) => a * b, 1), 0),
+      parameters: vae.parameters.reduce((total, { shape }) => total + staticSize(shape), 0),
       epochs: epochs ?? (totalSteps === null ? null : Math.ceil(totalSteps / stepsPerEpoch)),
       steps: totalSteps,
       examples: data.train.count,
@@ -199,7 +197,7 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
         report({ kind: "epoch", row });
       }
       stopped = ending();
-      if (!stopped && seconds() - savedAt >= (options.checkpointSeconds ?? secondsBetweenCheckpoints)) await checkpoint();
+      if (!stopped && seconds() - savedAt >= config.train.checkpointSeconds) await checkpoint();
     }
     if (sessionSteps > 0 || !saved) await checkpoint();
     return { stopped, epoch: Math.ceil(step / stepsPerEpoch), step, seconds: seconds(), best: bestSoFar };
@@ -227,7 +225,7 @@ export async function compileTraining(backend: Backend, vae: Vae, config: Config
         terms: { negElboNats: mean("negElboNats"), distortionNats: mean("distortionNats"), rateNats: mean("rateNats") },
       },
     ],
-    extraBytes: batchBytes(config.train.batchSize, vae.event.reduce((a, b) => a * b, 1)),
+    extraBytes: batchBytes(config.train.batchSize, staticSize(vae.event)),
     average: config.train.average !== null,
   });
 }

@@ -1,0 +1,8 @@
+// @ts-check
+// Loaded by `node --import` into a program whose memory is measured: at its end it writes the peak resident memory of
+// the whole process, in bytes, to file descriptor 3.
+import { writeSync } from "node:fs";
+
+process.on("exit", () => {
+  writeSync(3, String(process.resourceUsage().maxRSS * 1024));
+});

@@ -1,0 +1,507 @@
+import * as e from "../src/graph/ops/elementwise.ts";
+import { concat, pad, slice, split } from "../src/graph/ops/join.ts";
+import { linear, matmul } from "../src/graph/ops/linear.ts";
+import { logsumexp, max, mean, min } from "../src/graph/ops/reduce.ts";
+import { argmax, argmin, gather, oneHot } from "../src/graph/ops/select.ts";
+import { expand, reshape, stopGradient, sum, sumEvent, transpose } from "../src/graph/ops/structure.ts";
+import type { Dim, Shape } from "../src/graph/shape.ts";
+import { constant, type Tensor } from "../src/graph/tensor.ts";
+import {
+  type Array1,
+  at,
+  type Case,
+  type Domain,
+  elementwise,
+  generator,
+  reduction,
+  tabulate,
+} from "./gradient-check.ts";
+
+/* The cases that every operator is checked by (src/graph/operators.test.ts): shapes, domain, and plain JavaScript. */
+
+// ---- shapes
+
+const singles: readonly Shape[] = [[], [3], ["batch", 4], ["3*batch", 2], [2, 1, 3]];
+
+/** Both operands broadcast, scalars, missing leading axes, the batch on either side; then random ones. */
+const pairs: readonly (readonly [Shape, Shape])[] = [
+  [[], []],
+  [["batch", 3], []],
+  [[], ["batch", 3]],
+  [["batch", 3], [3]],
+  [[3], ["batch", 3]],
+  [
+    ["batch", 1],
+    ["batch", 3],
+  ],
+  [
+    ["batch", 1],
+    [1, 3],
+  ],
+  [
+    [2, 1, 3],
+    [4, 1],
+  ],
+  [["batch"], [2, 1]],
+  [
+    ["2*batch", 2],
+    ["2*batch", 2],
+  ],
+  ...randomPairs(6),
+];
+
+function randomPairs(count: number): (readonly [Shape, Shape])[] {
+  const random = generator(1);
+  return Array.from({ length: count }, () => {
+    const full = Array.from(
+      { length: 1 + Math.floor(random() * 3) },
+      (_, i): Dim => (i === 0 && random() < 0.5 ? "batch" : 1 + Math.floor(random() * 4)),
+    );
+    const operand = () => full.slice(Math.floor(random() * full.length)).map((dim) => (random() < 0.3 ? 1 : dim));
+    return [operand(), operand()] as const;
+  });
+}
+
+// ---- cases
+
+function unary(build: (x: Tensor) => Tensor, f: (x: number) => number, domain: Domain = "any"): Case[] {
+  return singles.map((shape) => ({ shapes: [shape], domain, build, expected: elementwise(f) }));
+}
+
+function binary(
+  build: (a: Tensor, b: Tensor) => Tensor,
+  f: (a: number, b: number) => number,
+  domain: Domain | readonly Domain[] = "any",
+): Case[] {
+  return pairs.map((shapes) => ({ shapes, domain, build, expected: elementwise(f) }));
+}
+
+function reduced(
+  reduce: (x: Tensor, axes: readonly number[], keepDims: boolean) => Tensor,
+  f: (elements: number[]) => number,
+  domain: Domain = "any",
+): Case[] {
+  const reductions: readonly (readonly [Shape, readonly number[], boolean])[] = [
+    [["batch", 3], [1], false],
+    [["batch", 3], [0, 1], true],
+    [["batch", 3], [-1], true],
+    [["batch", 2, 3], [-1, -2], false],
+    [[2, "batch", 3], [0], false],
+    [[2, 1, 3], [1, 0], false],
+    [[4], [0], false],
+  ];
+  return reductions.map(([shape, axes, keepDims]) => {
+    const counted = axes.map((axis) => (axis < 0 ? axis + shape.length : axis));
+    return {
+      shapes: [shape],
+      domain,
+      build: (x) => reduce(x, axes, keepDims),
+      expected: reduction(counted, keepDims, f),
+    };
+  });
+}
+
+/** Cases over the axes that are not of the batch. */
+const ofStaticAxes = (cases: readonly Case[]): Case[] => cases.filter((_, i) => i !== 1);
+
+const total = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0);
+const swapLast = (x: Array1): Array1 =>
+  permuted(
+    x,
+    x.shape.map((_, i) => (i < x.shape.length - 2 ? i : 2 * x.shape.length - 3 - i)),
+  );
+
+function permuted(x: Array1, order: readonly number[]): Array1 {
+  return tabulate(
+    order.map((axis) => x.shape[axis]!),
+    (index) =>
+      at(
+        x,
+        x.shape.map((_, axis) => index[order.indexOf(axis)]!),
+      ),
+  );
+}
+
+function product(a: Array1, b: Array1): Array1 {
+  const inner = a.shape.at(-1)!;
+  return tabulate([...a.shape.slice(0, -1), b.shape.at(-1)!], (index) => {
+    const [lead, row, column] = [index.slice(0, -2), index.at(-2)!, index.at(-1)!];
+    return total(Array.from({ length: inner }, (_, k) => at(a, [...lead, row, k]) * at(b, [...lead, k, column])));
+  });
+}
+
+function products(): Case[] {
+  const flags = [false, true].flatMap((transposeA) => [false, true].map((transposeB) => ({ transposeA, transposeB })));
+  const swapped = (shape: Shape, swap: boolean): Shape =>
+    swap ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
+  const shapes: readonly (readonly [Shape, Shape])[] = [
+    [
+      ["batch", 3],
+      [3, 2],
+    ],
+    [
+      [2, 3],
+      [3, "batch"],
+    ],
+    [
+      [2, "batch"],
+      ["batch", 3],
+    ],
+    [
+      [2, "batch", 3],
+      [2, 3, 2],
+    ],
+  ];
+  return flags.flatMap((flag) =>
+    shapes.map(
+      ([a, b]): Case => ({
+        shapes: [swapped(a, flag.transposeA), swapped(b, flag.transposeB)],
+        build: (x, y) => matmul(x, y, flag),
+        expected: (x, y) => product(flag.transposeA ? swapLast(x!) : x!, flag.transposeB ? swapLast(y!) : y!),
+      }),
+    ),
+  );
+}
+
+/** Row-major elements start…end−1 of the last axis. */
+const cut = (x: Array1, start: number, end: number): Array1 =>
+  tabulate([...x.shape.slice(0, -1), end - start], (index) => at(x, [...index.slice(0, -1), index.at(-1)! + start]));
+
+const first = (better: (a: number, b: number) => boolean) => (x: number[]) =>
+  x.reduce((best, value, i) => (better(value, x[best]!) ? i : best), 0);
+
+export interface Entry {
+  readonly cases: readonly Case[];
+  /** The operator has no gradient, and says why. */
+  readonly none?: true;
+}
+
+const given = (cases: readonly Case[]): Entry => ({ cases });
+const none = (cases: readonly Case[]): Entry => ({ cases, none: true });
+const truth = (f: (a: number, b: number) => boolean) => (a: number, b: number) => Number(f(a, b));
+
+/** Every operator must stand here: operators.test.ts fails for one that does not. */
+export const cases: Readonly<Record<string, Entry>> = {
+  add: given(binary(e.add, (a, b) => a + b)),
+  sub: given(binary(e.sub, (a, b) => a - b)),
+  mul: given(binary(e.mul, (a, b) => a * b)),
+  div: given(binary(e.div, (a, b) => a / b, ["any", "nonzero"])),
+  maximum: given(binary(e.maximum, Math.max, "distinct")),
+  minimum: given(binary(e.minimum, Math.min, "distinct")),
+  neg: given(unary(e.neg, (x) => -x)),
+  abs: given(unary(e.abs, Math.abs, "distinct")),
+  exp: given(unary(e.exp, Math.exp)),
+  log: given(unary(e.log, Math.log, "positive")),
+  sqrt: given(unary(e.sqrt, Math.sqrt, "positive")),
+  square: given(unary(e.square, (x) => x * x)),
+  reciprocal: given(unary(e.reciprocal, (x) => 1 / x, "nonzero")),
+  tanh: given(unary(e.tanh, Math.tanh)),
+  sigmoid: given(unary(e.sigmoid, (x) => 1 / (1 + Math.exp(-x)))),
+  relu: given(unary(e.relu, (x) => Math.max(x, 0), "distinct")),
+  elu: given(unary(e.elu, (x) => (x > 0 ? x : Math.expm1(x)), "distinct")),
+  softplus: given(unary(e.softplus, (x) => Math.log1p(Math.exp(x)))),
+  where: given([
+    ...pairs.map(
+      ([a, b]): Case => ({
+        shapes: [a, a, b],
+        domain: ["distinct", "any", "any"],
+        build: (c, x, y) => e.where(e.greater(c!, 0), x!, y!),
+        expected: elementwise((c, x, y) => (c! > 0 ? x! : y!)),
+      }),
+    ),
+    {
+      shapes: [["batch", 3], [3]],
+      domain: "distinct",
+      build: (c, x) => e.where(e.less(c!, 0), x!, -1),
+      expected: elementwise((c, x) => (c! < 0 ? x! : -1)),
+    },
+  ]),
+  reshape: given([
+    {
+      shapes: [["batch", 6]],
+      build: (x) => reshape(x!, ["batch", 2, 3]),
+      expected: (x) => ({ ...x!, shape: [x!.shape[0]!, 2, 3] }),
+    },
+    {
+      shapes: [[2, "batch", 3]],
+      build: (x) => reshape(x!, ["2*batch", 3]),
+      expected: (x) => ({ ...x!, shape: [2 * x!.shape[1]!, 3] }),
+    },
+    {
+      shapes: [["4*batch"]],
+      build: (x) => reshape(x!, [4, "batch"]),
+      expected: (x) => ({ ...x!, shape: [4, x!.shape[0]! / 4] }),
+    },
+    {
+      shapes: [["batch", 2, 2]],
+      build: (x) => reshape(e.square(reshape(reshape(x!, ["2*batch", 2]), ["4*batch"])), ["batch", 4]),
+      expected: (x) => ({ shape: [x!.shape[0]!, 4], data: x!.data.map((value) => value * value) }),
+    },
+  ]),
+  transpose: given([
+    {
+      shapes: [["batch", 3]],
+      build: (x) => e.square(transpose(x!)),
+      expected: (x) => swapLast({ ...x!, data: x!.data.map((v) => v * v) }),
+    },
+    { shapes: [[2, "batch", 3]], build: (x) => transpose(x!, [2, 0, 1]), expected: (x) => permuted(x!, [2, 0, 1]) },
+    { shapes: [[2, 3, 1, 2]], build: (x) => transpose(x!, [3, 1, 0, 2]), expected: (x) => permuted(x!, [3, 1, 0, 2]) },
+  ]),
+  expand: given(
+    (
+      [
+        [[], ["batch", 3]],
+        [[3], ["batch", 3]],
+        [
+          ["batch", 1],
+          ["batch", 3],
+        ],
+        [
+          [2, 1],
+          [4, 2, 3],
+        ],
+        [[1], [1, 1]],
+      ] as const
+    ).map((shapes): Case => ({ shapes, build: expand, expected: elementwise((x) => x!) })),
+  ),
+  sum: given([
+    ...reduced(sum, total),
+    {
+      shapes: [["batch", 2]],
+      build: (x) => sum(e.square(x!)),
+      expected: (x) => ({ shape: [], data: [total(x!.data.map((v) => v * v))] }),
+    },
+  ]),
+  max: given(reduced(max, (x) => Math.max(...x), "distinct")),
+  min: given(reduced(min, (x) => Math.min(...x), "distinct")),
+  stopGradient: given(
+    singles.map((shape): Case => ({ shapes: [shape], build: stopGradient, expected: (x) => x!, detached: true })),
+  ),
+  matmul: given(products()),
+  linear: given(
+    (
+      [
+        ["batch", 3],
+        [4, 3],
+      ] as const
+    ).map(
+      (rows): Case => ({
+        shapes: [rows, [3, 2], [2]],
+        build: linear,
+        expected: (x, weight, bias) => elementwise((xw, b) => xw! + b!)(product(x!, weight!), bias!),
+      }),
+    ),
+  ),
+  concat: given([
+    {
+      shapes: [
+        ["batch", 2],
+        ["batch", 3],
+        ["batch", 1],
+      ],
+      build: (...parts) => concat(parts, 1),
+      expected: (a, b, c) =>
+        tabulate([a!.shape[0]!, 6], ([i, j]) =>
+          j! < 2 ? at(a!, [i!, j!]) : j! < 5 ? at(b!, [i!, j! - 2]) : at(c!, [i!, 0]),
+        ),
+    },
+    {
+      shapes: [
+        [1, "batch"],
+        [2, "batch"],
+      ],
+      build: (a, b) => concat([b!, a!, b!], 0),
+      expected: (a, b) => ({ shape: [5, a!.shape[1]!], data: [...b!.data, ...a!.data, ...b!.data] }),
+    },
+  ]),
+  slice: given([
+    { shapes: [["batch", 5]], build: (x) => slice(x!, 1, 1, 4), expected: (x) => cut(x!, 1, 4) },
+    {
+      shapes: [["batch", 5]],
+      build: (x) => e.mul(slice(x!, 1, 0, 3), slice(x!, 1, 2, 5)),
+      expected: (x) => elementwise((a, b) => a! * b!)(cut(x!, 0, 3), cut(x!, 2, 5)),
+    },
+    {
+      shapes: [[3, "batch"]],
+      build: (x) => slice(x!, 0, 2, 3),
+      expected: (x) => ({ shape: [1, x!.shape[1]!], data: x!.data.slice(2 * x!.shape[1]!) }),
+    },
+  ]),
+  pad: given(
+    [
+      [2, 1],
+      [0, 2],
+      [1, 0],
+    ].map(
+      ([before, after]): Case => ({
+        shapes: [["batch", 3]],
+        build: (x) => pad(x!, 1, before!, after!),
+        expected: (x) =>
+          tabulate([x!.shape[0]!, 3 + before! + after!], ([i, j]) =>
+            j! >= before! && j! < before! + 3 ? at(x!, [i!, j! - before!]) : 0,
+          ),
+      }),
+    ),
+  ),
+  gather: given(
+    ([["batch"], ["batch", 2], [4], []] as const).map(
+      (index): Case => ({
+        shapes: [[3, 2], index],
+        domain: ["any", "index"],
+        build: gather,
+        expected: (table, index) =>
+          tabulate([...index!.shape, 2], (i) => at(table!, [at(index!, i.slice(0, -1)), i.at(-1)!])),
+      }),
+    ),
+  ),
+  sign: none(unary(e.sign, Math.sign, "whole")),
+  greater: none(
+    binary(
+      e.greater,
+      truth((a, b) => a > b),
+      "whole",
+    ),
+  ),
+  greaterOrEqual: none(
+    binary(
+      e.greaterOrEqual,
+      truth((a, b) => a >= b),
+      "whole",
+    ),
+  ),
+  less: none(
+    binary(
+      e.less,
+      truth((a, b) => a < b),
+      "whole",
+    ),
+  ),
+  lessOrEqual: none(
+    binary(
+      e.lessOrEqual,
+      truth((a, b) => a <= b),
+      "whole",
+    ),
+  ),
+  equal: none(
+    binary(
+      e.equal,
+      truth((a, b) => a === b),
+      "whole",
+    ),
+  ),
+  asFloat: none([
+    ...unary(
+      (x) => e.asFloat(e.greater(x, 0)),
+      (x) => Number(x > 0),
+      "whole",
+    ),
+    ...unary(
+      (x) => e.mul(e.asFloat(x), 0.5),
+      (x) => x / 2,
+      "index",
+    ),
+  ]),
+  asInt: none(unary(e.asInt, Math.trunc)),
+  argmax: none([
+    {
+      shapes: [["batch", 4]],
+      domain: "whole",
+      build: (x) => argmax(x!, 1),
+      expected: reduction(
+        [1],
+        false,
+        first((a, b) => a > b),
+      ),
+    },
+    {
+      shapes: [[3, "batch"]],
+      domain: "whole",
+      build: (x) => argmax(x!, 0),
+      expected: reduction(
+        [0],
+        false,
+        first((a, b) => a > b),
+      ),
+    },
+  ]),
+  argmin: none([
+    {
+      shapes: [["batch", 4]],
+      domain: "whole",
+      build: (x) => argmin(x!, 1),
+      expected: reduction(
+        [1],
+        false,
+        first((a, b) => a < b),
+      ),
+    },
+  ]),
+  oneHot: none(
+    ([["batch"], ["batch", 2], [3]] as const).map(
+      (shape): Case => ({
+        shapes: [shape],
+        domain: "index",
+        build: (x) => oneHot(x!, 4),
+        expected: (x) => tabulate([...x!.shape, 4], (i) => Number(at(x!, i.slice(0, -1)) === i.at(-1))),
+      }),
+    ),
+  ),
+  constant: none([
+    {
+      shapes: [],
+      build: () => constant([1.5, -2, 3, 0.1, 1e-3, 7], [2, 3]),
+      expected: () => ({ shape: [2, 3], data: [1.5, -2, 3, 0.1, 1e-3, 7] }),
+    },
+    { shapes: [], build: () => constant(0.1), expected: () => ({ shape: [], data: [0.1] }) },
+    {
+      shapes: [],
+      build: () => constant([3, -4, 0, 2 ** 40], [2, 2], "int"),
+      expected: () => ({ shape: [2, 2], data: [3, -4, 0, 2 ** 40] }),
+    },
+  ]),
+  input: none([{ shapes: [["batch", 3]], build: (x) => x!, expected: (x) => x! }]),
+  parameter: none([]), // takes values as an input does; lower.test.ts and grad.test.ts use it
+};
+
+/** Functions made of operators, and what the builders simplify. */
+export const composed: Readonly<Record<string, readonly Case[]>> = {
+  silu: unary(e.silu, (x) => x / (1 + Math.exp(-x))),
+  clip: unary(
+    (x) => e.clip(x, -1, 1.5),
+    (x) => Math.min(Math.max(x, -1), 1.5),
+    "distinct",
+  ),
+  logsumexp: reduced(logsumexp, (x) => Math.log(total(x.map(Math.exp)))),
+  mean: ofStaticAxes(reduced(mean, (x) => total(x) / x.length)),
+  split: [
+    {
+      shapes: [["batch", 5]],
+      build: (x) => e.mul(...(split(e.exp(x!), 1, [2, 2, 1]).slice(0, 2) as [Tensor, Tensor])),
+      expected: (x) => elementwise((a, b) => Math.exp(a! + b!))(cut(x!, 0, 2), cut(x!, 2, 4)),
+    },
+  ],
+  sumEvent: [{ shapes: [["batch", 2, 3]], build: (x) => sumEvent(x!, 2), expected: reduction([1, 2], false, total) }],
+  "an expansion that expressions see through": [
+    {
+      shapes: [[3], ["batch", 3]],
+      build: (a, b) => e.mul(e.exp(expand(e.square(a!), b!)), b!),
+      expected: elementwise((a, b) => Math.exp(a! * a!) * b!),
+    },
+    {
+      shapes: [[], ["batch", 3]],
+      build: (a, b) => e.sub(2, e.neg(e.add(expand(a!, b!), 1))),
+      expected: elementwise((a) => 3 + a!),
+    },
+    {
+      shapes: [[1], [2, 3]],
+      build: (a, b) => e.div(b!, e.sub(expand(a!, b!), -3)),
+      expected: elementwise((a, b) => b! / (a! + 3)),
+    },
+    {
+      shapes: [[1], [2, 3]],
+      build: (a, b) => e.neg(e.neg(e.mul(expand(a!, b!), expand(e.exp(a!), b!)))),
+      expected: elementwise((a) => a! * Math.exp(a!)),
+    },
+  ],
+};
