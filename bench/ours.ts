@@ -4,10 +4,10 @@ import { permutation } from "../src/data/shuffle.ts";
 import { batchFiller } from "../src/models/batches.ts";
 import { buildVae } from "../src/models/vae.ts";
 import { cpuBackend } from "../src/runtime/ort.node.ts";
+import { compileTraining } from "../src/train/compile.ts";
 import { initializeParameters } from "../src/train/initialize.ts";
 import type { TrainingProgram } from "../src/train/program.ts";
 import { statisticsOf } from "../src/train/statistics.ts";
-import { compileTraining } from "../src/train/train.ts";
 
 /** The library's own training step, without the loop around it. */
 export interface OwnTraining {

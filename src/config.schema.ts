@@ -257,7 +257,9 @@ const train = section({
     .number(expected("seconds, 0 or more"))
     .min(0, expected("seconds, 0 or more"))
     .default(30)
-    .describe("Seconds of training from one checkpoint to the next; 0 for one after every step. The numbers do not depend on it."),
+    .describe(
+      "Seconds of training from one checkpoint to the next; 0 for one after every step. The numbers do not depend on it.",
+    ),
 })
   .prefault({})
   .describe("The training run.");

@@ -23,11 +23,23 @@ const settings = [
   'optimizer.schedule={"kind":"cosine"}',
 ];
 const steps = 150;
-const start = (out: string, ...more: string[]) => ["train", "sprites", "--out", out, "--steps", String(steps), ...more, "--set", ...settings];
+const start = (out: string, ...more: string[]) => [
+  "train",
+  "sprites",
+  "--out",
+  out,
+  "--steps",
+  String(steps),
+  ...more,
+  "--set",
+  ...settings,
+];
 
 /** Every tensor of the newest checkpoint and of the model, by name, as a hash of its bytes. */
 function contents(run: string): Map<string, string> {
-  const checkpoint = readdirSync(join(folder, run, "checkpoints")).sort().at(-1)!;
+  const checkpoint = readdirSync(join(folder, run, "checkpoints"))
+    .sort()
+    .at(-1)!;
   const all = new Map<string, string>();
   for (const file of [join("checkpoints", checkpoint), join("model", "weights.safetensors")]) {
     const { tensors } = decodeSafetensors(new Uint8Array(readFileSync(join(folder, run, file))), file);
@@ -41,7 +53,9 @@ function contents(run: string): Map<string, string> {
 
 /** metrics.jsonl without what depends on the clock. */
 function metrics(run: string): unknown[] {
-  const lines = readFileSync(join(folder, run, "metrics.jsonl"), "utf8").trimEnd().split("\n");
+  const lines = readFileSync(join(folder, run, "metrics.jsonl"), "utf8")
+    .trimEnd()
+    .split("\n");
   return lines.map((line) => ({ ...(JSON.parse(line) as object), seconds: 0, examplesPerSecond: 0 }));
 }
 
@@ -123,7 +137,9 @@ test("a run that is longer than before goes on with more epochs, and with other 
   cpSync(join(folder, "whole"), join(folder, "longer"), { recursive: true });
   const longer = await runCli(["train", "sprites", "--out", "longer", "--resume", "--steps", "160"], { cwd: folder });
   expect(longer.code, longer.stderr).toBe(0);
-  const other = await runCli(["train", "sprites", "--out", "longer", "--resume", "--set", "objective.beta=2"], { cwd: folder });
+  const other = await runCli(["train", "sprites", "--out", "longer", "--resume", "--set", "objective.beta=2"], {
+    cwd: folder,
+  });
   expect(other.code).toBe(2);
   expect(other.stderr).toContain("objective.beta");
   const data = await runCli(["train", "sprites", "--out", "longer", "--resume", "--seed", "1"], { cwd: folder });
@@ -132,13 +148,26 @@ test("a run that is longer than before goes on with more epochs, and with other 
 });
 
 test("a loss that is no longer finite stops the run, names the first tensor, and keeps the last good checkpoint", async () => {
-  const diverging = ["train.steps=4000", "train.epochs=null", "train.checkpointSeconds=0", "optimizer.learningRate=1e30", 'optimizer.schedule={"kind":"constant"}'];
-  const { code, stderr } = await runCli(["train", "sprites", "--out", "nan", "--set", ...settings, ...diverging], { cwd: folder });
+  const diverging = [
+    "train.steps=4000",
+    "train.epochs=null",
+    "train.checkpointSeconds=0",
+    "optimizer.learningRate=1e30",
+    'optimizer.schedule={"kind":"constant"}',
+  ];
+  const { code, stderr } = await runCli(["train", "sprites", "--out", "nan", "--set", ...settings, ...diverging], {
+    cwd: folder,
+  });
   expect(code).toBe(1);
   expect(stderr).toMatch(/^error: .*(not finite).*"/m);
   expect(stderr).toContain("optimizer.learningRate");
-  const checkpoint = readdirSync(join(folder, "nan", "checkpoints")).sort().at(-1)!;
-  const { tensors } = decodeSafetensors(new Uint8Array(readFileSync(join(folder, "nan", "checkpoints", checkpoint))), checkpoint);
+  const checkpoint = readdirSync(join(folder, "nan", "checkpoints"))
+    .sort()
+    .at(-1)!;
+  const { tensors } = decodeSafetensors(
+    new Uint8Array(readFileSync(join(folder, "nan", "checkpoints", checkpoint))),
+    checkpoint,
+  );
   expect(tensors.size).toBeGreaterThan(0);
 });
 
@@ -156,7 +185,8 @@ function smallFileSystem(path: string): string | undefined {
 test("a full disk stops the run with a message that names the file, and leaves the earlier checkpoint whole", async (context) => {
   const disk = join(folder, "disk");
   const problem = smallFileSystem(disk);
-  if (problem !== undefined) return context.skip(`a small tmpfs cannot be mounted here (${problem}); run as root to test a full disk`);
+  if (problem !== undefined)
+    return context.skip(`a small tmpfs cannot be mounted here (${problem}); run as root to test a full disk`);
   try {
     const { code, stderr } = await runCli(start("disk/run", "--set", "model.encoder.hidden=[8]"), { cwd: folder });
     expect(code, stderr).toBe(1);

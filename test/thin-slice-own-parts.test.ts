@@ -11,9 +11,9 @@ import { type LikelihoodPart, registerLikelihood } from "../src/models/registry.
 import { buildVae } from "../src/models/vae.ts";
 import { cpuBackend } from "../src/runtime/ort.node.ts";
 import { memoryStorage } from "../src/storage/memory.ts";
+import { compileTraining } from "../src/train/compile.ts";
 import { initializeParameters } from "../src/train/initialize.ts";
 import { viewOf } from "../src/train/layout.ts";
-import { compileTraining } from "../src/train/train.ts";
 import { evaluate } from "./numeric.ts";
 
 /* The thin slice of DESIGN.md, section 3, ended: a part of the user's own, known by its name. */

@@ -1,7 +1,7 @@
 import { appendFile, readFile } from "node:fs/promises";
 import { constants } from "node:os";
 import { join } from "node:path";
-import type { ProgressEvent } from "../../src/train/train.ts";
+import type { ProgressEvent } from "../../src/train/options.ts";
 
 const FILE = "sessions.jsonl";
 

@@ -1,6 +1,6 @@
-import { staticSize } from "../graph/shape.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
+import { staticSize } from "../graph/shape.ts";
 
 /** Rows `start` to `start + rows` of a data set as the encoder takes them, (rows, ...event): grey levels as v/255. */
 export function examplesOf(data: Dataset, start: number, rows: number): Float32Array {

@@ -1,5 +1,5 @@
-import { staticSize } from "../graph/shape.ts";
 import type { Config } from "../config.ts";
+import { staticSize } from "../graph/shape.ts";
 import { loadModel } from "../models/portable.ts";
 import { directoryStorage } from "../storage/directory.node.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { ProgressEvent } from "../train/train.ts";
+import type { ProgressEvent } from "../train/options.ts";
 import { countProgress, trainProgress, wantsColor } from "./progress.ts";
 
 const start: ProgressEvent = { kind: "start", parameters: 12345, epochs: 2, steps: 20, examples: 1000 };

@@ -1,4 +1,4 @@
-import type { ProgressEvent } from "../train/train.ts";
+import type { ProgressEvent } from "../train/options.ts";
 import { formatCount, formatSeconds } from "./output.ts";
 
 type StepEvent = Extract<ProgressEvent, { kind: "step" }>;

@@ -1,9 +1,9 @@
-import { staticSize } from "../graph/shape.ts";
 import type { Binarization } from "../config.ts";
 import type { Examples } from "../data/dataset.ts";
 import { kl } from "../distributions/kl.ts";
 import { mul } from "../graph/ops/elementwise.ts";
 import { reshape, sum } from "../graph/ops/structure.ts";
+import { staticSize } from "../graph/shape.ts";
 import { input } from "../graph/tensor.ts";
 import { batchBytes, batchFiller } from "../models/batches.ts";
 import { negElbo } from "../models/objective.ts";
@@ -70,7 +70,11 @@ export async function elboScorer(
     rateNats: kernels.float32(batchSize),
     rateByLatent: kernels.float32(latent),
   };
-  const run = program.bind(batchSize, { ...parameters, x: arrays.x, noise: arrays.noise, weight: arrays.weight }, outputs);
+  const run = program.bind(
+    batchSize,
+    { ...parameters, x: arrays.x, noise: arrays.noise, weight: arrays.weight },
+    outputs,
+  );
   return {
     async score(data, { binarization, seed, purpose, signal }) {
       const fill = batchFiller(data, arrays, { binarization, seed, purpose });

@@ -23,7 +23,13 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvalu
   const model: OpenRun = await openRun(run, { threads });
   try {
     const data = await loadRunSplit(model, options);
-    const scored = examples === undefined ? data : take(data, Uint32Array.from({ length: Math.min(examples, data.count) }, (_, i) => i));
+    const scored =
+      examples === undefined
+        ? data
+        : take(
+            data,
+            Uint32Array.from({ length: Math.min(examples, data.count) }, (_, i) => i),
+          );
     const { epoch, step } = model.description.trained;
     return { run, epoch, step, ...(await evaluateModel(model, model.backend, scored, options)) };
   } finally {

@@ -1,5 +1,5 @@
-import { staticSize } from "../graph/shape.ts";
 import type { Examples } from "../data/dataset.ts";
+import { staticSize } from "../graph/shape.ts";
 import type { PortableModel } from "../models/portable.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { elboScorer } from "./elbo.ts";

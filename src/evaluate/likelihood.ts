@@ -1,8 +1,8 @@
-import { staticSize } from "../graph/shape.ts";
 import type { Examples } from "../data/dataset.ts";
 import { normal } from "../distributions/normal.ts";
 import { mul } from "../graph/ops/elementwise.ts";
 import { logsumexp } from "../graph/ops/reduce.ts";
+import { staticSize } from "../graph/shape.ts";
 import { input } from "../graph/tensor.ts";
 import { type BatchArrays, batchBytes, batchFiller } from "../models/batches.ts";
 import { logWeights } from "../models/objective.ts";
@@ -56,7 +56,9 @@ export async function importanceLikelihood(
 
   const { mean, logvar } = vae.encode(input("x", ["batch", ...vae.event]));
   const encoder = await compile(backend, { mean, logvar });
-  const programs = await Promise.all(chunks.map(async ({ k, outputs }) => ({ k, program: await compile(backend, outputs) })));
+  const programs = await Promise.all(
+    chunks.map(async ({ k, outputs }) => ({ k, program: await compile(backend, outputs) })),
+  );
   try {
     return await stream({ vae, parameters, data, options, rows, encoder, programs });
   } finally {
@@ -104,7 +106,10 @@ async function stream({ vae, parameters, data, options, rows, encoder, programs 
   for (let from = 0; from < data.count; from += rows) {
     signal?.throwIfAborted();
     const count = Math.min(rows, data.count - from);
-    fill(Uint32Array.from({ length: count }, (_, i) => from + i), { epoch: 0, step: 0 });
+    fill(
+      Uint32Array.from({ length: count }, (_, i) => from + i),
+      { epoch: 0, step: 0 },
+    );
     await encode();
     const total = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
     const squares = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);

@@ -41,7 +41,11 @@ export type FillBatch = (rows: Uint32Array, draw: { readonly epoch: number; read
  * Dynamic binarization is drawn anew each epoch, static once; noise is drawn anew each step. All draws are keyed by the
  * example's own index, so they do not depend on the batch that it is in. Rows beyond those given get weight 0.
  */
-export function batchFiller(data: Examples, arrays: BatchArrays, { binarization, seed, purpose }: BatchOptions): FillBatch {
+export function batchFiller(
+  data: Examples,
+  arrays: BatchArrays,
+  { binarization, seed, purpose }: BatchOptions,
+): FillBatch {
   const { kernels, x, noise, weight, example, pixels, latent, samples } = arrays;
   const capacity = weight.length;
   const size = x.length / capacity;

@@ -1,6 +1,6 @@
-import { staticSize } from "../graph/shape.ts";
 import type { Config } from "../config.ts";
 import { ShapeError } from "../errors.ts";
+import { staticSize } from "../graph/shape.ts";
 import { input } from "../graph/tensor.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { compile } from "../runtime/program.ts";
@@ -44,20 +44,27 @@ export function inference({ description, vae, weights }: PortableModel, backend:
     widths: Readonly<Record<string, number>>,
   ) => {
     const source = new Float32Array(chunkRows * width);
-    const results = Object.fromEntries(Object.entries(widths).map(([key, columns]) => [key, new Float32Array(chunkRows * columns)]));
+    const results = Object.fromEntries(
+      Object.entries(widths).map(([key, columns]) => [key, new Float32Array(chunkRows * columns)]),
+    );
     const program = compile(backend, outputs);
     const run = program.then((compiled) => compiled.bind(chunkRows, { ...weights, [name]: source }, results));
     return {
       async apply(values: Float32Array, rows: number): Promise<Record<string, Float32Array>> {
         if (values.length !== rows * width)
-          throw new ShapeError(`${name}: expected ${rows} rows of ${width} values (${rows * width}), got ${values.length} values`);
-        const all = Object.fromEntries(Object.entries(widths).map(([key, columns]) => [key, new Float32Array(rows * columns)]));
+          throw new ShapeError(
+            `${name}: expected ${rows} rows of ${width} values (${rows * width}), got ${values.length} values`,
+          );
+        const all = Object.fromEntries(
+          Object.entries(widths).map(([key, columns]) => [key, new Float32Array(rows * columns)]),
+        );
         for (let from = 0; from < rows; from += chunkRows) {
           const count = Math.min(chunkRows, rows - from);
           source.fill(0);
           source.set(values.subarray(from * width, (from + count) * width));
           await (await run)();
-          for (const [key, columns] of Object.entries(widths)) all[key]!.set(results[key]!.subarray(0, count * columns), from * columns);
+          for (const [key, columns] of Object.entries(widths))
+            all[key]!.set(results[key]!.subarray(0, count * columns), from * columns);
         }
         return all;
       },
@@ -72,7 +79,10 @@ export function inference({ description, vae, weights }: PortableModel, backend:
     event,
     latent,
     async encode(x, rows) {
-      encoder ??= network("x", size, vae.encode(input("x", ["batch", ...event])).parameters, { mean: latent, logvar: latent });
+      encoder ??= network("x", size, vae.encode(input("x", ["batch", ...event])).parameters, {
+        mean: latent,
+        logvar: latent,
+      });
       const { mean, logvar } = await encoder.apply(x, rows);
       return { mean: mean!, logvar: logvar! };
     },

@@ -1,9 +1,9 @@
-import { staticSize } from "../graph/shape.ts";
 import { bernoulli } from "../distributions/bernoulli.ts";
 import { normal } from "../distributions/normal.ts";
 import { add, softplus } from "../graph/ops/elementwise.ts";
 import { expand, reshape } from "../graph/ops/structure.ts";
 import type { Shape } from "../graph/shape.ts";
+import { staticSize } from "../graph/shape.ts";
 import { constant, labelled, type Tensor } from "../graph/tensor.ts";
 import { dense } from "../nn/dense.ts";
 import type { Initializer, Scope } from "../nn/parameters.ts";
@@ -24,7 +24,11 @@ const bernoulliPart: LikelihoodPart = {
   support: "unit",
   measure: "probability",
   build(context) {
-    const logits = head(context.scope.at("logits"), context, context.statistics && values(context.statistics.mean.map(logit)));
+    const logits = head(
+      context.scope.at("logits"),
+      context,
+      context.statistics && values(context.statistics.mean.map(logit)),
+    );
     return (h, shape) => bernoulli(labelled(logits(h, shape), "logits of p(x|z)"));
   },
 };
@@ -77,7 +81,10 @@ function logVariance(
   return (h, { shape }) => labelled(bounded(layer(h, shape)), "log-variance of p(x|z)");
 }
 
-const builtInLikelihoods: Readonly<Record<BuiltInLikelihood, LikelihoodPart>> = { bernoulli: bernoulliPart, normal: normalPart };
+const builtInLikelihoods: Readonly<Record<BuiltInLikelihood, LikelihoodPart>> = {
+  bernoulli: bernoulliPart,
+  normal: normalPart,
+};
 
 /** The likelihood that a config names. */
 export function findLikelihood(kind: string): LikelihoodPart {

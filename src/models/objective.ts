@@ -18,7 +18,12 @@ export interface Terms {
  * @param noise (batch, latent), standard normal
  * @param mask (batch, ...event): 1 where x is observed and 0 where it is missing; default all observed
  */
-export function negElbo(vae: Vae, x: Tensor, noise: Tensor, mask?: Tensor): Terms & { readonly posterior: Distribution } {
+export function negElbo(
+  vae: Vae,
+  x: Tensor,
+  noise: Tensor,
+  mask?: Tensor,
+): Terms & { readonly posterior: Distribution } {
   const posterior = vae.encode(x); // q(z|x)   (batch, latent)
   const z = posterior.sample(noise); // μ + σ·ε
   const likelihood = vae.decode(z); // p(x|z)   (batch, ...event)

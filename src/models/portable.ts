@@ -30,7 +30,9 @@ export async function saveModel(
   vae: Vae,
   weights: Readonly<Record<string, Float32Array>>,
 ): Promise<void> {
-  const tensors = new Map<string, NamedArray>(vae.parameters.map(({ path, shape }) => [path, { shape, data: weights[path]! }]));
+  const tensors = new Map<string, NamedArray>(
+    vae.parameters.map(({ path, shape }) => [path, { shape, data: weights[path]! }]),
+  );
   await storage.write(files.weights, encodeSafetensors(tensors, { format: description.format }));
   await storage.write(files.description, `${JSON.stringify(description, null, 2)}\n`);
 }
@@ -42,7 +44,9 @@ export async function saveModel(
  */
 export async function loadModel(storage: Storage): Promise<PortableModel> {
   if (!(await storage.exists(files.description)))
-    throw new RunError(`${storage.location}: holds no trained model (${files.description} is missing); train one with vaekit train, or resume a run that was stopped before its first checkpoint`);
+    throw new RunError(
+      `${storage.location}: holds no trained model (${files.description} is missing); train one with vaekit train, or resume a run that was stopped before its first checkpoint`,
+    );
   const file = `${storage.location}/${files.description}`;
   const description = parseDescription(new TextDecoder().decode(await storage.read(files.description)), file);
   const vae = buildVae(description.config.model, description.event);
@@ -51,7 +55,10 @@ export async function loadModel(storage: Storage): Promise<PortableModel> {
   const weights: Record<string, Float32Array> = {};
   for (const { path, shape } of vae.parameters) weights[path] = fitting(tensors, path, shape, weightsFile);
   const extra = [...tensors.keys()].find((path) => !(path in weights));
-  if (extra !== undefined) throw new RunError(`${weightsFile}: tensor "${extra}" has no place in the model that ${files.description} describes`);
+  if (extra !== undefined)
+    throw new RunError(
+      `${weightsFile}: tensor "${extra}" has no place in the model that ${files.description} describes`,
+    );
   return { description, vae, weights };
 }
 
@@ -66,9 +73,14 @@ export function fitting(
   file: string,
 ): Float32Array {
   const tensor = tensors.get(name);
-  if (!tensor) throw new RunError(`${file}: tensor "${name}" is missing; the weights belong to another model than the config describes`);
+  if (!tensor)
+    throw new RunError(
+      `${file}: tensor "${name}" is missing; the weights belong to another model than the config describes`,
+    );
   if (!(tensor.data instanceof Float32Array) || tensor.shape.join() !== shape.join())
-    throw new RunError(`${file}: tensor "${name}" has shape (${tensor.shape}), the model that the config describes needs (${shape}) of 32-bit floats`);
+    throw new RunError(
+      `${file}: tensor "${name}" has shape (${tensor.shape}), the model that the config describes needs (${shape}) of 32-bit floats`,
+    );
   return tensor.data;
 }
 
@@ -79,12 +91,17 @@ function parseDescription(text: string, file: string): ModelDescription {
   } catch (error) {
     throw new RunError(`${file}: not JSON (${(error as Error).message}); the file is damaged`);
   }
-  if (value?.format !== "vaekit-model") throw new RunError(`${file}: no vaekit model (its "format" is ${JSON.stringify(value?.format)})`);
+  if (value?.format !== "vaekit-model")
+    throw new RunError(`${file}: no vaekit model (its "format" is ${JSON.stringify(value?.format)})`);
   if (value.version !== 1)
-    throw new RunError(`${file}: written by a later version of vaekit (format version ${JSON.stringify(value.version)}, this one reads 1); upgrade vaekit`);
+    throw new RunError(
+      `${file}: written by a later version of vaekit (format version ${JSON.stringify(value.version)}, this one reads 1); upgrade vaekit`,
+    );
   const { event } = value;
   if (!Array.isArray(event) || event.length === 0 || !event.every((dim) => Number.isSafeInteger(dim) && dim > 0))
-    throw new RunError(`${file}: event: expected the shape of an example such as [28, 28], got ${JSON.stringify(event)}`);
+    throw new RunError(
+      `${file}: event: expected the shape of an example such as [28, 28], got ${JSON.stringify(event)}`,
+    );
   try {
     return { ...(value as ModelDescription), config: parseConfig(value.config, file) };
   } catch (error) {

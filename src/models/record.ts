@@ -34,6 +34,8 @@ export async function readRecord(storage: Storage): Promise<RunRecord | undefine
   try {
     return JSON.parse(new TextDecoder().decode(await storage.read(file))) as RunRecord;
   } catch (error) {
-    throw new RunError(`${storage.location}/${file}: not JSON (${(error as Error).message}); the file is damaged`, { cause: error });
+    throw new RunError(`${storage.location}/${file}: not JSON (${(error as Error).message}); the file is damaged`, {
+      cause: error,
+    });
   }
 }

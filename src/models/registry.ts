@@ -1,5 +1,5 @@
-import { UsageError } from "../errors.ts";
 import type { Distribution } from "../distributions/distribution.ts";
+import { UsageError } from "../errors.ts";
 import type { Shape } from "../graph/shape.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Scope } from "../nn/parameters.ts";
@@ -32,7 +32,10 @@ export interface LikelihoodPart {
    * Declares the head's parameters. The result maps features (rows, features) to p(x|z) of the given shape, which is
    * (..., ...event) with `rows` rows in its leading axes.
    */
-  build(context: LikelihoodContext, options: Readonly<Record<string, unknown>>): (features: Tensor, shape: Shape) => Distribution;
+  build(
+    context: LikelihoodContext,
+    options: Readonly<Record<string, unknown>>,
+  ): (features: Tensor, shape: Shape) => Distribution;
 }
 
 /** The likelihoods of likelihood.ts, whose names are taken. */
@@ -48,7 +51,9 @@ const likelihoods = new Map<string, LikelihoodPart>();
  */
 export function registerLikelihood(name: string, part: LikelihoodPart): void {
   if (likelihoods.has(name) || builtInNames.some((taken) => taken === name))
-    throw new UsageError(`likelihood "${name}" is ${likelihoods.has(name) ? "registered already" : "built in"}; choose another name`);
+    throw new UsageError(
+      `likelihood "${name}" is ${likelihoods.has(name) ? "registered already" : "built in"}; choose another name`,
+    );
   likelihoods.set(name, part);
 }
 
@@ -57,5 +62,7 @@ export function likelihoodPart(name: string, builtIn: Readonly<Record<string, Li
   const part = Object.hasOwn(builtIn, name) ? builtIn[name] : likelihoods.get(name);
   if (part) return part;
   const known = [...Object.keys(builtIn), ...likelihoods.keys()].join(", ");
-  throw new UsageError(`model.likelihood.kind: no likelihood is named "${name}" (there are: ${known}); a likelihood of your own must be registered with registerLikelihood("${name}", …) before the model is built or loaded`);
+  throw new UsageError(
+    `model.likelihood.kind: no likelihood is named "${name}" (there are: ${known}); a likelihood of your own must be registered with registerLikelihood("${name}", …) before the model is built or loaded`,
+  );
 }

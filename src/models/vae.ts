@@ -2,7 +2,7 @@ import type { Config } from "../config.ts";
 import type { Distribution } from "../distributions/distribution.ts";
 import { type Normal, normal, standardNormal } from "../distributions/normal.ts";
 import { reshape } from "../graph/ops/structure.ts";
-import { isSymbolic, times, staticSize } from "../graph/shape.ts";
+import { isSymbolic, staticSize, times } from "../graph/shape.ts";
 import { labelled, type Tensor } from "../graph/tensor.ts";
 import { dense, mlp } from "../nn/dense.ts";
 import { type ParameterSpec, parameterTree } from "../nn/parameters.ts";
@@ -55,7 +55,10 @@ export function buildVae(config: Config["model"], event: readonly number[], stat
     prior: (z) => standardNormal(z),
     decode(z) {
       const lead = z.shape.slice(0, -1);
-      const rows = lead.reduce((product, dim) => (isSymbolic(dim) ? times(dim, product as number) : times(product, dim)), 1);
+      const rows = lead.reduce(
+        (product, dim) => (isSymbolic(dim) ? times(dim, product as number) : times(product, dim)),
+        1,
+      );
       return head(decoder.layer(reshape(z, [rows, config.latent])), [...lead, ...event]);
     },
   };

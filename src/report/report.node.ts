@@ -1,4 +1,3 @@
-import { staticSize } from "../graph/shape.ts";
 import { basename, join, resolve } from "node:path";
 import { examplesOf } from "../apps/examples.ts";
 import { generate } from "../apps/generate.ts";
@@ -10,6 +9,7 @@ import { type Dataset, rows as rowsOf } from "../data/dataset.ts";
 import { loadSplits } from "../data/load.node.ts";
 import { UsageError } from "../errors.ts";
 import { evaluateModel } from "../evaluate/evaluate.ts";
+import { staticSize } from "../graph/shape.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
 import { checkEvent } from "../models/run-data.node.ts";
 import { readMetrics } from "../train/metrics.ts";
@@ -36,7 +36,8 @@ export interface ReportOptions {
 export async function writeReport(run: string, options: ReportOptions = {}): Promise<string> {
   const model = await openRun(run, options);
   try {
-    if (model.source === undefined) throw new UsageError(`${run}: the run does not say what data it was trained on, which the report shows`);
+    if (model.source === undefined)
+      throw new UsageError(`${run}: the run does not say what data it was trained on, which the report shows`);
     const splits = await loadSplits(model.source, splitOptions(model.config));
     checkEvent(model, splits.validation);
     const input = await gather(run, model, splits.validation);
@@ -87,7 +88,13 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
       values: { ...(nllNats ? { nllNats } : {}), negElboNats, distortionNats, rateNats, bitsPerDim },
     },
     klByDimension,
-    samples: [await picture("Samples", "a grid of images generated from draws of the prior", imageGrid(drawn.images, event, { columns: 16 }))],
+    samples: [
+      await picture(
+        "Samples",
+        "a grid of images generated from draws of the prior",
+        imageGrid(drawn.images, event, { columns: 16 }),
+      ),
+    ],
     reconstructions: [
       await picture(
         "Reconstructions",
@@ -126,7 +133,9 @@ async function picture(title: string, alt: string, drawn: Picture): Promise<Repo
 /** The dimensions with the largest KL, each varied around the posterior mean of the first example. */
 async function traversals(model: OpenRun, data: Dataset, klByDimension: Float32Array): Promise<ReportTraversal[]> {
   const { mean: start } = await model.encode(examplesOf(data, 0, 1), 1);
-  const dimensions = orderByKl(klByDimension).slice(0, shown.traversals).filter((j, i) => i === 0 || klByDimension[j]! > ACTIVE_NATS);
+  const dimensions = orderByKl(klByDimension)
+    .slice(0, shown.traversals)
+    .filter((j, i) => i === 0 || klByDimension[j]! > ACTIVE_NATS);
   const { images } = await traverse(model, { dimensions, steps: shown.steps, range: 3, start });
   const row = images.length / dimensions.length;
   return Promise.all(
@@ -149,5 +158,9 @@ async function interpolation(model: OpenRun, data: Dataset): Promise<ReportPictu
   const to = other > 0 ? other : 1;
   const ends = new Float32Array([...examplesOf(data, 0, 1), ...examplesOf(data, to, 1)]);
   const { images } = await interpolate(model, ends, { steps: shown.steps });
-  return picture("Interpolation", "the way from one validation example to another", imageGrid(images, model.event, { columns: shown.steps }));
+  return picture(
+    "Interpolation",
+    "the way from one validation example to another",
+    imageGrid(images, model.event, { columns: shown.steps }),
+  );
 }

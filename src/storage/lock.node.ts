@@ -44,7 +44,7 @@ async function acquire(location: string, name: string, what: string): Promise<()
       const holder = await readHolder(file);
       if (!holder) continue; // given back meanwhile
       if (holds(holder)) throw new RunError(refusal(what, join(location, lockName), holder));
-      const giveBackClaim = () => undefined;
+      const giveBackClaim = await acquire(location, `${name === lockName ? `.${lockName}` : name}.${holder.id}`, what);
       try {
         if ((await readHolder(file))?.id !== holder.id) continue; // another was faster
         renameSync(beside, file);

@@ -38,9 +38,10 @@ function buffersOf(program: TrainingProgram, best: Float32Array): (readonly [str
     ["parameters/", program.parameters],
     ["best/", best],
     ...(program.average ? ([["average/", program.average]] as const) : []),
-    ...[...program.moments].flatMap(
-      ([name, { first, second }]) => [[`first/${name}/`, first] as const, [`second/${name}/`, second] as const],
-    ),
+    ...[...program.moments].flatMap(([name, { first, second }]) => [
+      [`first/${name}/`, first] as const,
+      [`second/${name}/`, second] as const,
+    ]),
   ];
 }
 
@@ -51,7 +52,9 @@ export async function saveCheckpoint(
   best: Float32Array,
   state: TrainingState,
 ): Promise<void> {
-  const tensors = new Map(buffersOf(program, best).flatMap(([prefix, buffer]) => tensorsOf(prefix, program.layout, buffer)));
+  const tensors = new Map(
+    buffersOf(program, best).flatMap(([prefix, buffer]) => tensorsOf(prefix, program.layout, buffer)),
+  );
   await storage.write(`${folder}/${nameOf(state.step)}`, encodeSafetensors(tensors, { state: JSON.stringify(state) }));
   const names = await checkpointNames(storage);
   for (const name of names.slice(0, -kept)) await storage.remove(`${folder}/${name}`);
@@ -89,9 +92,13 @@ function parseState(text: string | undefined, file: string): TrainingState {
   try {
     state = JSON.parse(text ?? "") as { readonly version?: unknown };
   } catch {
-    throw new RunError(`${file}: its metadata holds no training state; remove this file to resume from the checkpoint before it`);
+    throw new RunError(
+      `${file}: its metadata holds no training state; remove this file to resume from the checkpoint before it`,
+    );
   }
   if (state.version !== 1)
-    throw new RunError(`${file}: written by a later version of vaekit (state version ${state.version}, this one reads 1); upgrade vaekit`);
+    throw new RunError(
+      `${file}: written by a later version of vaekit (state version ${state.version}, this one reads 1); upgrade vaekit`,
+    );
   return state as TrainingState;
 }

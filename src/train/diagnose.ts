@@ -20,7 +20,10 @@ export async function firstNonFinite(
 ): Promise<NumericalError> {
   for (const [name, data] of Object.entries(feeds)) {
     const at = firstBad(data);
-    if (at >= 0) return new NumericalError(`${what} is not finite: the input or parameter "${name}" itself holds ${data[at]} at element ${at}. ${advice}`);
+    if (at >= 0)
+      return new NumericalError(
+        `${what} is not finite: the input or parameter "${name}" itself holds ${data[at]} at element ${at}. ${advice}`,
+      );
   }
   const order = topologicalOrder([...lowered.values.values()]).filter((tensor) => tensor.dtype === "float");
   const program = await compile(backend, Object.fromEntries(order.map((tensor, i) => [`t${i}`, tensor])));
@@ -29,7 +32,10 @@ export async function firstNonFinite(
     for (const [i, tensor] of order.entries()) {
       const data = values[`t${i}`]!.data;
       const at = firstBad(data);
-      if (at >= 0) return new NumericalError(`${what} is not finite: ${nameOf(tensor)} was the first tensor to hold ${data[at]}. ${advice}`);
+      if (at >= 0)
+        return new NumericalError(
+          `${what} is not finite: ${nameOf(tensor)} was the first tensor to hold ${data[at]}. ${advice}`,
+        );
     }
   } finally {
     await program.release();

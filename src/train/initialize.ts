@@ -4,7 +4,12 @@ import { siteKey } from "../runtime/philox.ts";
 import { type Layout, viewOf } from "./layout.ts";
 
 /** Fills a flat buffer with the parameters' initial values. Each draws by its own path, whatever else there is. */
-export function initializeParameters(buffer: Float32Array, layout: Layout, specs: readonly ParameterSpec[], seed: number): void {
+export function initializeParameters(
+  buffer: Float32Array,
+  layout: Layout,
+  specs: readonly ParameterSpec[],
+  seed: number,
+): void {
   const largest = Math.max(...layout.slots.map(({ length }) => length));
   const kernels = createKernels(4 * largest + 128);
   const scratch = kernels.float32(largest);

@@ -8,6 +8,8 @@ export interface Parts {
   readonly rateNats: number;
 }
 
+export const partNames = ["negElboNats", "distortionNats", "rateNats"] as const satisfies readonly (keyof Parts)[];
+
 /** One line of metrics.jsonl: an epoch. */
 export interface MetricsRow {
   readonly epoch: number;

@@ -1,4 +1,4 @@
-import { NumericalError, UsageError } from "../errors.ts";
+import { type NumericalError, UsageError } from "../errors.ts";
 import { grad } from "../graph/grad.ts";
 import type { Signature } from "../graph/lower.ts";
 import { formatShape, sameShape, sizeAt } from "../graph/shape.ts";
@@ -72,7 +72,7 @@ export interface TrainingProgram {
   readonly kernels: Kernels;
   readonly layout: Layout;
   readonly parameters: Float32Array;
-  /** Moving average of the parameters, where asked for; it starts as the parameters are when first averaged. */
+  /** Moving average of the parameters, where asked for; the caller sets where it starts. */
   readonly average: Float32Array | undefined;
   /** Moments by objective, first and second, in the layout of the parameters: for checkpoints. */
   readonly moments: ReadonlyMap<string, { readonly first: Float32Array; readonly second: Float32Array }>;
@@ -84,6 +84,11 @@ export interface TrainingProgram {
    * @throws NumericalError naming the first tensor that is not finite; parameters and state are then unchanged by it
    */
   step(step: number, settings: AdamSettings): Promise<ReadonlyMap<string, StepResult>>;
+  /**
+   * Moves the average towards the parameters: average ← d·average + (1 − d)·parameters, with d = decay, or less in the
+   * first steps, (1 + t)/(10 + t), so that it does not cling to the initial weights.
+   */
+  averageParameters(step: number, decay: number): void;
   release(): Promise<void>;
 }
 
@@ -93,21 +98,29 @@ interface Entry {
   readonly run: () => Promise<void>;
   readonly outputs: Readonly<Record<string, Float32Array>>;
   readonly reported: readonly string[];
-  readonly ranges: readonly { parameters: Float32Array; gradients: Float32Array; first: Float32Array; second: Float32Array }[];
+  readonly ranges: readonly {
+    parameters: Float32Array;
+    gradients: Float32Array;
+    first: Float32Array;
+    second: Float32Array;
+  }[];
 }
 
 const lossName = "loss";
 
 /** @throws UsageError for what would otherwise train nothing, or something else, without a word */
 function checkObjectives(objectives: readonly ObjectiveEntry[], specs: readonly ParameterSpec[]): void {
-  const find = (path: string, role: ParameterSpec["role"]) => specs.find((spec) => spec.path === path && spec.role === role);
+  const find = (path: string, role: ParameterSpec["role"]) =>
+    specs.find((spec) => spec.path === path && spec.role === role);
   for (const { name, trains, every = 1, updates = [] } of objectives) {
     const where = `objective "${name}"`;
     if (objectives.filter((other) => other.name === name).length > 1)
       throw new UsageError(`${where}: the name is given twice; moments are kept by name, choose another`);
-    if (!(Number.isSafeInteger(every) && every > 0)) throw new UsageError(`${where}: every: expected a positive integer, got ${every}`);
+    if (!(Number.isSafeInteger(every) && every > 0))
+      throw new UsageError(`${where}: every: expected a positive integer, got ${every}`);
     const stranger = trains.find((path) => !find(path, "trained"));
-    if (stranger !== undefined) throw new UsageError(`${where} trains "${stranger}", which is no trained parameter of the model`);
+    if (stranger !== undefined)
+      throw new UsageError(`${where} trains "${stranger}", which is no trained parameter of the model`);
     for (const { path, total, count } of updates) {
       const state = find(path, "state");
       if (!state) throw new UsageError(`${where} updates "${path}", which is no state of the model`);
@@ -149,7 +162,9 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
   );
   const floats = (signature: Signature): number => Math.ceil(sizeAt(signature.shape, batchSize) / 16) * 16;
   const given = compiled.flatMap(({ program }) => program.inputs.filter(({ name }) => !tensors.has(name)));
-  const results = compiled.flatMap(({ program }) => program.outputs.filter(({ name }) => !name.startsWith("gradient:")));
+  const results = compiled.flatMap(({ program }) =>
+    program.outputs.filter(({ name }) => !name.startsWith("gradient:")),
+  );
   const buffers = (options.average ? 2 : 1) + 3 * objectives.length;
   const total = buffers * layout.total + [...given, ...results].reduce((sum, signature) => sum + floats(signature), 0);
   const kernels = createKernels(4 * total + 64 * (given.length + results.length + buffers) + (options.extraBytes ?? 0));
@@ -159,7 +174,10 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
   const slots = new Map(layout.slots.map((slot) => [slot.path, slot]));
   const inputs: Record<string, Float32Array> = {};
   for (const { name, shape, dtype } of given) {
-    if (dtype !== "float") throw new UsageError(`input "${name}": a training program takes floats, got ${dtype}; convert it in the graph with asInt`);
+    if (dtype !== "float")
+      throw new UsageError(
+        `input "${name}": a training program takes floats, got ${dtype}; convert it in the graph with asInt`,
+      );
     inputs[name] ??= kernels.float32(sizeAt(shape, batchSize));
   }
   const feedsOf = (program: Program): Record<string, Data> =>
@@ -196,7 +214,12 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
   });
 
   const diagnose = ({ program, objective }: Entry, step: number, what: string): Promise<NumericalError> =>
-    firstNonFinite(backend, program.lowered, feedsOf(program), `${what} of objective "${objective.name}" at step ${step}`);
+    firstNonFinite(
+      backend,
+      program.lowered,
+      feedsOf(program),
+      `${what} of objective "${objective.name}" at step ${step}`,
+    );
 
   const runEntry = async (entry: Entry, step: number, settings: AdamSettings): Promise<StepResult> => {
     const { objective, outputs } = entry;
@@ -221,7 +244,12 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     for (const { parameters, gradients, first, second } of entry.ranges)
       kernels.adam(parameters, gradients, first, second, { ...settings, step: count });
     for (const { path, count: hasCount, decay } of objective.updates ?? []) {
-      commit(viewOf(parameters, slots.get(path)!), outputs[`total:${path}`]!, hasCount ? outputs[`count:${path}`] : undefined, decay);
+      commit(
+        viewOf(parameters, slots.get(path)!),
+        outputs[`total:${path}`]!,
+        hasCount ? outputs[`count:${path}`] : undefined,
+        decay,
+      );
     }
     return { loss, terms, gradientNorm: Math.sqrt(squares) };
   };
@@ -236,8 +264,12 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     async step(step, settings) {
       const results = new Map<string, StepResult>();
       for (const entry of entries)
-        if (step % (entry.objective.every ?? 1) === 0) results.set(entry.objective.name, await runEntry(entry, step, settings));
+        if (step % (entry.objective.every ?? 1) === 0)
+          results.set(entry.objective.name, await runEntry(entry, step, settings));
       return results;
+    },
+    averageParameters(step, decay) {
+      if (average) kernels.average(average, parameters, Math.min(decay, (1 + step) / (10 + step)));
     },
     async release() {
       await Promise.all(entries.map(({ program }) => program.release()));

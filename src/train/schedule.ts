@@ -4,7 +4,11 @@ import type { Config } from "../config.ts";
  * Learning rate at a step, counted from 1.
  * @param total steps of the whole run, which the cosine schedule ends at
  */
-export function learningRateAt({ learningRate, schedule }: Config["optimizer"], step: number, total: number | null): number {
+export function learningRateAt(
+  { learningRate, schedule }: Config["optimizer"],
+  step: number,
+  total: number | null,
+): number {
   switch (schedule.kind) {
     case "constant":
       return learningRate;

@@ -1,6 +1,6 @@
-import { staticSize } from "../graph/shape.ts";
-import { DataError } from "../errors.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { DataError } from "../errors.ts";
+import { staticSize } from "../graph/shape.ts";
 import type { DataStatistics, LikelihoodPart } from "../models/registry.ts";
 
 /** Mean of each element and variance about those means, of a data set whose grey levels mean v/255. */
@@ -27,17 +27,26 @@ export function statisticsOf({ values, count, event }: Dataset): DataStatistics 
 export function checkSupport(data: Dataset, { support }: LikelihoodPart, kind: string, binarized: boolean): void {
   if (data.values instanceof Uint8Array) {
     if (support === "binary" && !binarized && data.values.some((v) => v !== 0 && v !== 255))
-      throw new DataError(`${data.name}: likelihood "${kind}" needs values 0 or 1, and the data hold grey levels; set data.binarization to "static" or "dynamic"`);
+      throw new DataError(
+        `${data.name}: likelihood "${kind}" needs values 0 or 1, and the data hold grey levels; set data.binarization to "static" or "dynamic"`,
+      );
     return;
   }
   const needed = binarized ? "unit" : support; // a binarization takes values as probabilities
   const size = data.values.length / data.count;
   for (let i = 0; i < data.values.length; i++) {
     const value = data.values[i]!;
-    const fits = needed === "real" ? Number.isFinite(value) : needed === "unit" ? value >= 0 && value <= 1 : value === 0 || value === 1;
+    const fits =
+      needed === "real"
+        ? Number.isFinite(value)
+        : needed === "unit"
+          ? value >= 0 && value <= 1
+          : value === 0 || value === 1;
     if (!fits) {
       const allowed = { real: "finite numbers", unit: "numbers from 0 to 1", binary: "0 or 1" }[needed];
-      throw new DataError(`${data.name} (${data.split}): example ${data.index[Math.floor(i / size)]}, element ${i % size} is ${value}; ${binarized ? "binarization" : `likelihood "${kind}"`} needs ${allowed}. Rescale or clean the data, or choose another model.likelihood`);
+      throw new DataError(
+        `${data.name} (${data.split}): example ${data.index[Math.floor(i / size)]}, element ${i % size} is ${value}; ${binarized ? "binarization" : `likelihood "${kind}"`} needs ${allowed}. Rescale or clean the data, or choose another model.likelihood`,
+      );
     }
   }
 }

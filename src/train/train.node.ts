@@ -9,7 +9,8 @@ import { cpuBackend } from "../runtime/ort.node.ts";
 import { directoryStorage } from "../storage/directory.node.ts";
 import type { Storage } from "../storage/storage.ts";
 import { version } from "../version.node.ts";
-import { type TrainResult as ModelResult, type TrainOptions as ModelOptions, type ProgressEvent, trainModel } from "./train.ts";
+import type { TrainOptions as ModelOptions, ProgressEvent } from "./options.ts";
+import { type TrainResult as ModelResult, trainModel } from "./train.ts";
 
 export type { ProgressEvent };
 
@@ -124,7 +125,13 @@ function configOf({ config, configName, set, epochs, steps, minutes, seed }: Tra
 }
 
 /** What may change when a run is resumed: how long it goes on. */
-const mayChange = new Set(["train.epochs", "train.steps", "train.minutes", "train.patience", "train.checkpointSeconds"]);
+const mayChange = new Set([
+  "train.epochs",
+  "train.steps",
+  "train.minutes",
+  "train.patience",
+  "train.checkpointSeconds",
+]);
 
 async function resumedConfig(storage: Storage, options: TrainOptions): Promise<Config> {
   const file = `${storage.location}/config.json`;
@@ -139,7 +146,9 @@ async function resumedConfig(storage: Storage, options: TrainOptions): Promise<C
   const after = configOf(options, stored);
   const changed = differences(before, after, "").filter((key) => !mayChange.has(key));
   if (changed.length > 0)
-    throw new UsageError(`--resume: ${changed.join(", ")} differ${changed.length === 1 ? "s" : ""} from the run's config.json; a resumed run may change only ${[...mayChange].join(", ")}. Begin a new run for other settings`);
+    throw new UsageError(
+      `--resume: ${changed.join(", ")} differ${changed.length === 1 ? "s" : ""} from the run's config.json; a resumed run may change only ${[...mayChange].join(", ")}. Begin a new run for other settings`,
+    );
   return after;
 }
 
@@ -148,7 +157,11 @@ function differences(a: unknown, b: unknown, path: string): string[] {
     return JSON.stringify(a) === JSON.stringify(b) ? [] : [path];
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]);
   return [...keys].flatMap((key) =>
-    differences((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key], path ? `${path}.${key}` : key),
+    differences(
+      (a as Record<string, unknown>)[key],
+      (b as Record<string, unknown>)[key],
+      path ? `${path}.${key}` : key,
+    ),
   );
 }
 

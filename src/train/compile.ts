@@ -1,0 +1,35 @@
+import type { Config } from "../config.ts";
+import { staticSize } from "../graph/shape.ts";
+import { input } from "../graph/tensor.ts";
+import { batchBytes } from "../models/batches.ts";
+import { betaObjective, negElbo, weightedMean } from "../models/objective.ts";
+import type { Vae } from "../models/vae.ts";
+import type { Backend } from "../runtime/backend.ts";
+import { type TrainingProgram, trainingProgram } from "./program.ts";
+
+/** The training program of the ELBO. Its inputs: x, noise, weight, and β, so that β may change between steps. */
+export function compileTraining(backend: Backend, vae: Vae, config: Config): Promise<TrainingProgram> {
+  const x = input("x", ["batch", ...vae.event]);
+  const noise = input("noise", ["batch", vae.latent]);
+  const weight = input("weight", ["batch"]);
+  const terms = negElbo(vae, x, noise);
+  return trainingProgram({
+    backend,
+    specs: vae.parameters,
+    batchSize: config.train.batchSize,
+    objectives: [
+      {
+        name: "elbo",
+        minimize: weightedMean(betaObjective(terms, input("beta", [])), weight),
+        trains: vae.parameters.filter(({ role }) => role === "trained").map(({ path }) => path),
+        terms: {
+          negElboNats: weightedMean(terms.negElboNats, weight),
+          distortionNats: weightedMean(terms.distortionNats, weight),
+          rateNats: weightedMean(terms.rateNats, weight),
+        },
+      },
+    ],
+    extraBytes: batchBytes(config.train.batchSize, staticSize(vae.event)),
+    average: config.train.average !== null,
+  });
+}

@@ -1,0 +1,39 @@
+import type { Config } from "../config.ts";
+import type { Splits } from "../data/dataset.ts";
+import type { Backend } from "../runtime/backend.ts";
+import type { Storage } from "../storage/storage.ts";
+import type { MetricsRow, Parts } from "./metrics.ts";
+
+/** What training tells while it runs. */
+export type ProgressEvent =
+  | {
+      readonly kind: "start";
+      readonly parameters: number;
+      readonly epochs: number | null;
+      readonly steps: number | null;
+      readonly examples: number;
+      readonly resumedFrom?: number;
+    }
+  | ({
+      readonly kind: "step";
+      readonly epoch: number;
+      readonly step: number;
+      readonly steps: number | null;
+      readonly examplesPerSecond: number;
+      readonly secondsLeft: number | null;
+    } & Parts)
+  | { readonly kind: "epoch"; readonly row: MetricsRow }
+  | { readonly kind: "note"; readonly text: string };
+
+export interface TrainOptions {
+  readonly data: Splits;
+  readonly config: Config;
+  /** Where the run's files go. The caller holds its lock. */
+  readonly storage: Storage;
+  readonly backend: Backend;
+  /** Goes on from the newest checkpoint, if there is one. */
+  readonly resume?: boolean;
+  /** Ends the run after the step under way, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
+}

@@ -1,0 +1,115 @@
+import { RunError, UsageError } from "../errors.ts";
+import { elboScorer } from "../evaluate/elbo.ts";
+import { meanAndError } from "../evaluate/figures.ts";
+import { batchFiller, type FillBatch } from "../models/batches.ts";
+import { saveModel } from "../models/portable.ts";
+import { buildVae, type Vae } from "../models/vae.ts";
+import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
+import { compileTraining } from "./compile.ts";
+import { initializeParameters } from "./initialize.ts";
+import { viewOf } from "./layout.ts";
+import { type Parts, partNames, truncateMetrics } from "./metrics.ts";
+import type { TrainOptions } from "./options.ts";
+import type { TrainingProgram } from "./program.ts";
+import { checkSupport, statisticsOf } from "./statistics.ts";
+
+/** What changes from step to step; with the parameters, all that a checkpoint holds. */
+export type Cursor = {
+  -readonly [Key in keyof Omit<TrainingState, "version" | "data" | "seconds">]: TrainingState[Key];
+};
+
+/** A model being trained: compiled, filled with its initial values or an earlier session's, ready for the next step. */
+export interface Session {
+  readonly vae: Vae;
+  readonly program: TrainingProgram;
+  readonly fill: FillBatch;
+  readonly cursor: Cursor;
+  /** Whether an earlier session's checkpoint was loaded. */
+  readonly resumed: boolean;
+  /** Seconds of training, earlier sessions included. */
+  seconds(): number;
+  /** The bound on the validation split, of the averaged weights where there is an average. */
+  validate(): Promise<Parts>;
+  /** Takes the weights that were just validated as the best so far. */
+  keepBest(): void;
+  /** Writes a checkpoint, and the portable model of the best weights so far. */
+  checkpoint(): Promise<void>;
+  release(): Promise<void>;
+}
+
+export async function openSession({ data, config, storage, backend, resume }: TrainOptions): Promise<Session> {
+  const { batchSize, seed } = config.train;
+  const { binarization } = config.data;
+  if (data.train.count === 0) throw new UsageError("training needs at least one example; the training split is empty");
+  const vae = buildVae(config.model, data.train.event, statisticsOf(data.train));
+  for (const split of [data.train, data.validation])
+    checkSupport(split, vae.likelihood, config.model.likelihood.kind, binarization !== "none");
+
+  const program = await compileTraining(backend, vae, config);
+  const { kernels, inputs, parameters, average } = program;
+  const arrays = {
+    kernels,
+    x: inputs.x!,
+    noise: inputs.noise!,
+    weight: inputs.weight!,
+    example: kernels.uint32(batchSize),
+    pixels: kernels.uint8(inputs.x!.length),
+    latent: vae.latent,
+    samples: 1,
+  };
+  initializeParameters(parameters, program.layout, vae.parameters, seed);
+  average?.set(parameters);
+  const scored = average ?? parameters; // what is validated, and becomes the model
+  const best = scored.slice();
+
+  const saved = resume ? await loadCheckpoint(storage, program, best) : undefined;
+  const { fingerprint } = data.train;
+  if (saved && saved.data !== fingerprint)
+    throw new RunError(
+      `${storage.location}: the run was trained on other data (fingerprint ${saved.data}, this is ${fingerprint}); resume with the data it began with`,
+    );
+  await truncateMetrics(storage, saved?.step ?? 0);
+  const cursor: Cursor = {
+    step: saved?.step ?? 0,
+    epochSums: { ...saved?.epochSums },
+    epochSteps: saved?.epochSteps ?? 0,
+    best: saved?.best ?? null,
+    validationsSinceBest: saved?.validationsSinceBest ?? 0,
+  };
+
+  const viewsOf = (buffer: Float32Array): Record<string, Float32Array> =>
+    Object.fromEntries(program.layout.slots.map((slot) => [slot.path, viewOf(buffer, slot)]));
+  const scorer = await elboScorer(backend, vae, viewsOf(scored), batchSize);
+  const started = performance.now();
+  const seconds = () => (saved?.seconds ?? 0) + (performance.now() - started) / 1000;
+
+  return {
+    vae,
+    program,
+    fill: batchFiller(data.train, arrays, { binarization, seed, purpose: "train" }),
+    cursor,
+    resumed: saved !== undefined,
+    seconds,
+    async validate() {
+      const scores = await scorer.score(data.validation, { binarization, seed, purpose: "validation" });
+      const [negElboNats, distortionNats, rateNats] = partNames.map((name) => meanAndError(scores[name]).mean);
+      return { negElboNats: negElboNats!, distortionNats: distortionNats!, rateNats: rateNats! };
+    },
+    keepBest: () => best.set(scored),
+    async checkpoint() {
+      await saveCheckpoint(storage, program, best, { version: 1, ...cursor, seconds: seconds(), data: fingerprint });
+      if (!cursor.best) return;
+      const { epoch, step } = cursor.best;
+      const trained = { epoch, step, data: fingerprint, dataName: data.train.name };
+      await saveModel(
+        storage,
+        { format: "vaekit-model", version: 1, event: vae.event, config, trained },
+        vae,
+        viewsOf(best),
+      );
+    },
+    release: async () => {
+      await Promise.all([program.release(), scorer.release()]);
+    },
+  };
+}
