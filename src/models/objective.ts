@@ -16,7 +16,8 @@ export interface Terms {
  * Negative ELBO of Kingma & Welling (2014), eq. 7, in nats.
  * @param x (batch, ...event)
  * @param noise (batch, latent), standard normal
- * @param mask (batch, ...event): 1 where x is observed and 0 where it is missing; default all observed
+ * @param mask (batch, ...event): 1 where x is observed and 0 where it is missing, and x then any finite
+ *   number; default all observed
  */
 export function negElbo(
   vae: Vae,

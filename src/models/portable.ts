@@ -23,7 +23,7 @@ export interface PortableModel {
 
 const files = { description: "model/model.json", weights: "model/weights.safetensors" } as const;
 
-/** Writes the portable model: model/model.json and model/weights.safetensors, the latter bound to the former by step. */
+/** Writes the portable model: model/model.json and model/weights.safetensors, the description last. */
 export async function saveModel(
   storage: Storage,
   description: ModelDescription,

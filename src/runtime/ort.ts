@@ -28,7 +28,12 @@ export function ortBackend(ort: OrtModule, options: OrtOptions): Backend {
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, tensor(value)]));
 
   const compile = async (lowered: Lowered, { threads }: CompileOptions = {}): Promise<Executable> => {
-    const sessionOptions = { ...options.sessionOptions, intraOpNumThreads: threads ?? options.threads };
+    const sessionOptions: Ort.InferenceSession.SessionOptions = {
+      ...options.sessionOptions,
+      intraOpNumThreads: threads ?? options.threads,
+      // Its extended optimizations fuse into operators that have no float64 kernels, such as QuickGelu.
+      ...(lowered.precision === "float64" ? { graphOptimizationLevel: "basic" } : {}),
+    };
     let session: Ort.InferenceSession;
     try {
       session = await ort.InferenceSession.create(lowered.bytes, sessionOptions);

@@ -119,7 +119,7 @@ async function loop(
       savedAt = session.seconds();
     }
   }
-  if (cursor.step > firstStep || !session.resumed) await session.checkpoint();
+  await session.checkpoint(); // also when nothing was left to do: a kill may have come between checkpoint and model
   return {
     stopped,
     epoch: Math.ceil(cursor.step / stepsPerEpoch),
