@@ -4,24 +4,20 @@ import type { Inference } from "../src/models/inference.ts";
 /**
  * A model without a network, for tests of what is built on models: event [2, 2], three latent dimensions.
  * encode takes the first three values as the mean and the fourth as every log-variance; decode puts z back and its sum
- * last. Both count the rows they were given.
+ * last.
  */
-export function fakeInference(): Inference & { readonly rowsSeen: number[] } {
-  const rowsSeen: number[] = [];
+export function fakeInference(): Inference {
   return {
     config: parseConfig({ model: { latent: 3 } }, "fake"),
     event: [2, 2],
     latent: 3,
-    rowsSeen,
     async encode(x, rows) {
-      rowsSeen.push(rows);
       const row = (i: number) => x.subarray(i * 4, (i + 1) * 4);
       const mean = Float32Array.from({ length: rows * 3 }, (_, i) => row(Math.floor(i / 3))[i % 3]!);
       const logvar = Float32Array.from({ length: rows * 3 }, (_, i) => row(Math.floor(i / 3))[3]!);
       return { mean, logvar };
     },
     async decode(z, rows) {
-      rowsSeen.push(rows);
       const images = new Float32Array(rows * 4);
       for (let i = 0; i < rows; i++) {
         const [a, b, c] = z.subarray(i * 3, (i + 1) * 3) as unknown as [number, number, number];

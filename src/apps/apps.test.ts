@@ -29,7 +29,6 @@ test("a generated image is the same for any count, and another for another seed"
   expect(many.subarray(0, 12)).toEqual(few);
   expect([event, count]).toEqual([[2, 2], 300]);
   expect((await generate(model, { count: 3, seed: 6 })).images).not.toEqual(few);
-  expect(new Set(model.rowsSeen).size).toBe(1); // chunks of one size, whatever the count
 });
 
 test("generated latents are standard normal", async () => {

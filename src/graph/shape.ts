@@ -6,8 +6,6 @@ export type BatchDim = "batch" | `${number}*batch`;
 export type Dim = number | BatchDim;
 export type Shape = readonly Dim[];
 
-export const batch: BatchDim = "batch";
-
 /** How many batches a symbolic dimension spans: 1 for "batch", 5 for "5*batch". */
 export function batchFactor(dim: BatchDim): number {
   return dim === "batch" ? 1 : Number(dim.slice(0, dim.indexOf("*")));

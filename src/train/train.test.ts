@@ -1,0 +1,163 @@
+import { expect, test } from "vitest";
+import { type PartialConfig, parseConfig } from "../config.ts";
+import type { Dataset, Splits } from "../data/dataset.ts";
+import { cpuBackend } from "../runtime/ort.node.ts";
+import { memoryStorage } from "../storage/memory.ts";
+import { decodeSafetensors } from "../storage/safetensors.ts";
+import type { Storage } from "../storage/storage.ts";
+import { readMetrics } from "./metrics.ts";
+import type { TrainOptions } from "./options.ts";
+import { learningRateAt } from "./schedule.ts";
+import { trainModel } from "./train.ts";
+
+/** Grey images of 4×4 with one bright bar each: something to learn. */
+function bars(split: Dataset["split"], count: number, start: number): Dataset {
+  const values = Uint8Array.from({ length: count * 16 }, (_, i) => {
+    const [example, column] = [start + Math.floor(i / 16), i % 4];
+    return example % 4 === column ? 230 : 20;
+  });
+  return {
+    name: "bars",
+    split,
+    event: [4, 4],
+    count,
+    values,
+    index: Uint32Array.from({ length: count }, (_, i) => start + i),
+    fingerprint: "bars",
+  };
+}
+
+const data: Splits = {
+  train: bars("train", 70, 0),
+  validation: bars("validation", 20, 70),
+  test: bars("test", 10, 90),
+};
+const base = {
+  model: { latent: 2, encoder: { hidden: [8] } },
+  train: { batchSize: 16, epochs: 3 },
+} satisfies PartialConfig;
+
+async function run(config: PartialConfig, more: Partial<TrainOptions> & { storage?: Storage } = {}) {
+  const storage = more.storage ?? memoryStorage();
+  const result = await trainModel({
+    data,
+    config: parseConfig(config, "test"),
+    storage,
+    backend: await cpuBackend(1),
+    ...more,
+  });
+  return { result, storage, metrics: await readMetrics(storage) };
+}
+
+/** The weights of the portable model. */
+async function weights(storage: Storage): Promise<number[]> {
+  const { tensors } = decodeSafetensors(await storage.read("model/weights.safetensors"), "weights");
+  return [...tensors.values()].flatMap(({ data }) => Array.from(data, Number));
+}
+
+const reference = run(base);
+
+test("training lowers the bound, and its parts add up", async () => {
+  const { metrics, result } = await run({ ...base, train: { ...base.train, epochs: 40 } });
+  expect(metrics).toHaveLength(40);
+  expect(metrics.at(-1)!.train.negElboNats).toBeLessThan(metrics[0]!.train.negElboNats - 1);
+  for (const { train, validation } of metrics) {
+    expect(train.distortionNats + train.rateNats).toBeCloseTo(train.negElboNats, 4);
+    expect(validation!.distortionNats + validation!.rateNats).toBeCloseTo(validation!.negElboNats, 4);
+  }
+  expect(result).toMatchObject({ stopped: "finished", epoch: 40, step: 200 }); // 4 whole batches and a partial one
+});
+
+test("the same seed gives the same numbers", async () => {
+  const { storage } = await run(base);
+  expect(await weights(storage)).toEqual(await weights((await reference).storage));
+});
+
+// Each entry: an option set to something else than the reference has.
+const options: Readonly<Record<string, PartialConfig>> = {
+  "data.binarization none": { ...base, data: { binarization: "none" } },
+  "data.binarization static": { ...base, data: { binarization: "static" } },
+  "objective.beta": { ...base, objective: { beta: 2 } },
+  "optimizer.learningRate": { ...base, optimizer: { learningRate: 0.002 } },
+  "optimizer.beta1": { ...base, optimizer: { beta1: 0.5 } },
+  "optimizer.beta2": { ...base, optimizer: { beta2: 0.9 } },
+  "optimizer.epsilon": { ...base, optimizer: { epsilon: 0.01 } },
+  "optimizer.schedule cosine": { ...base, optimizer: { schedule: { kind: "cosine" } } },
+  "optimizer.schedule step": { ...base, optimizer: { schedule: { kind: "step", factor: 0.1, every: 4 } } },
+  "train.batchSize": { ...base, train: { ...base.train, batchSize: 15 } },
+  "train.seed": { ...base, train: { ...base.train, seed: 1 } },
+  "train.average": { ...base, train: { ...base.train, average: 0.5 } },
+  "train.epochs": { ...base, train: { ...base.train, epochs: 4 } },
+  "train.steps": { ...base, train: { batchSize: 16, steps: 7 } },
+};
+for (const [name, config] of Object.entries(options)) {
+  test(`${name} changes the model`, async () => {
+    const { storage } = await run(config);
+    expect(await weights(storage)).not.toEqual(await weights((await reference).storage));
+  });
+}
+
+test("train.steps ends within an epoch, which has its row", async () => {
+  const { metrics, result } = await run({ ...base, train: { batchSize: 16, steps: 7 } });
+  expect(result).toMatchObject({ stopped: "finished", epoch: 2, step: 7 });
+  expect(metrics.map(({ epoch, step }) => [epoch, step])).toEqual([
+    [1, 5],
+    [2, 7],
+  ]);
+});
+
+test("train.validateEvery leaves out validations, but never the last", async () => {
+  const { metrics } = await run({ ...base, train: { ...base.train, epochs: 5, validateEvery: 2 } });
+  expect(metrics.map(({ validation }) => validation !== null)).toEqual([false, true, false, true, true]);
+});
+
+test("train.patience stops when the validation bound gets no better, and the model is the best one", async () => {
+  // A rate so high that the bound soon gets worse.
+  const { result, metrics } = await run({
+    ...base,
+    optimizer: { learningRate: 0.3 },
+    train: { ...base.train, epochs: 400, patience: 2 },
+  });
+  expect(result.stopped).toBe("early");
+  const bounds = metrics.map(({ validation }) => validation!.negElboNats);
+  expect(result.best!.negElboNats).toBe(Math.min(...bounds));
+  expect(bounds.length - result.best!.epoch).toBe(2);
+});
+
+test("train.minutes stops the run with a checkpoint that it can be resumed from", async () => {
+  const { result, storage } = await run({ ...base, train: { batchSize: 16, minutes: 0.002 } });
+  expect(result.stopped).toBe("minutes");
+  expect(await storage.list("checkpoints")).toHaveLength(1);
+});
+
+test("a run on other data than it began with is refused", async () => {
+  const { storage } = await run(base);
+  const other = { ...data, train: { ...data.train, fingerprint: "other" } };
+  await expect(
+    run({ ...base, train: { ...base.train, epochs: 4 } }, { storage, data: other, resume: true }),
+  ).rejects.toThrow(/trained on other data/);
+});
+
+test("values that the likelihood has no density for are refused with their place", async () => {
+  const values = new Float32Array(70 * 16).fill(0.5);
+  values[3 * 16 + 5] = Number.NaN;
+  const broken = { ...data, train: { ...data.train, values } };
+  await expect(run(base, { data: broken })).rejects.toThrow(/bars \(train\): example 3, element 5 is NaN/);
+});
+
+test("two checkpoints are kept, and fewer where there were fewer", async () => {
+  const { storage } = await run({ ...base, train: { ...base.train, checkpointSeconds: 0 } });
+  expect(await storage.list("checkpoints")).toEqual(["step-000000014.safetensors", "step-000000015.safetensors"]);
+});
+
+test("schedules, at steps that can be worked out by hand", () => {
+  const optimizer = (schedule: PartialConfig["optimizer"]) =>
+    parseConfig({ optimizer: schedule, train: { steps: 100 } }, "test").optimizer;
+  const cosine = optimizer({ learningRate: 1, schedule: { kind: "cosine", final: 0.1, warmup: 10 } });
+  expect([1, 5, 10].map((step) => learningRateAt(cosine, step, 100))).toEqual([0.1, 0.5, 1]);
+  expect(learningRateAt(cosine, 55, 100)).toBeCloseTo(0.55, 12); // half way down
+  expect(learningRateAt(cosine, 100, 100)).toBeCloseTo(0.1, 12);
+  const step = optimizer({ learningRate: 1, schedule: { kind: "step", factor: 0.5, every: 10 } });
+  expect([1, 10, 11, 20, 21].map((at) => learningRateAt(step, at, 100))).toEqual([1, 1, 0.5, 0.5, 0.25]);
+  expect(learningRateAt(optimizer({ learningRate: 0.3 }), 7, null)).toBe(0.3);
+});
