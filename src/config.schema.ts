@@ -177,6 +177,12 @@ const data = section({
     .nullable()
     .default(null)
     .describe("Use no more than this many examples of the source; for sprites, how many are drawn. Default: all."),
+  seed: integer(0, `an integer from 0 to ${Number.MAX_SAFE_INTEGER}`)
+    .default(0)
+    .describe(
+      "Seed of what belongs to the data: the split, which sprites are drawn, static binarization, and the draws of " +
+        "validation and evaluation. Runs that differ in train.seed alone are then compared on the same data.",
+    ),
 })
   .prefault({})
   .describe("What is read and how it is split. Where the data lies is an argument of train, not of the config.");
@@ -238,10 +244,12 @@ const train = section({
   minutes: above0("a number > 0 or null")
     .nullable()
     .default(null)
-    .describe("Stop after this many minutes of training, whatever steps and epochs say."),
+    .describe(
+      "Stop after this many minutes of training, those before a resume included, whatever steps and epochs say.",
+    ),
   seed: integer(0, `an integer from 0 to ${Number.MAX_SAFE_INTEGER}`)
     .default(0)
-    .describe("Seed of everything random: split, initial weights, shuffling, binarization, noise."),
+    .describe("Seed of training: initial weights, shuffling, dynamic binarization, noise."),
   patience: integer(1, "a positive integer or null")
     .nullable()
     .default(null)

@@ -24,7 +24,7 @@ const refused = (value: unknown) => messageOf(() => parseConfig(value, "c.json")
 
 test("an empty config has every default", () => {
   expect(parseConfig({}, "c.json")).toEqual({
-    data: { binarization: "dynamic", validation: null, test: null, examples: null },
+    data: { binarization: "dynamic", validation: null, test: null, examples: null, seed: 0 },
     model: {
       latent: 20,
       encoder: { kind: "mlp", hidden: [400], activation: "relu", initialization: "he" },

@@ -46,6 +46,7 @@ export interface Config {
     readonly validation: number | null;
     readonly test: number | null;
     readonly examples: number | null;
+    readonly seed: number;
   };
   readonly model: {
     readonly latent: number;
@@ -269,14 +270,14 @@ function readValue(text: string): unknown {
 }
 
 /** How a config splits its data, as `loadSplits` takes it: what is null is left to the source. */
-export function splitOptions({ data, train }: Config): {
+export function splitOptions({ data }: Config): {
   readonly seed: number;
   readonly validation?: number;
   readonly test?: number;
   readonly examples?: number;
 } {
   return {
-    seed: train.seed,
+    seed: data.seed,
     ...(data.validation === null ? {} : { validation: data.validation }),
     ...(data.test === null ? {} : { test: data.test }),
     ...(data.examples === null ? {} : { examples: data.examples }),

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { grad } from "../src/graph/grad.ts";
 import type { Precision } from "../src/graph/lower.ts";
-import { add, mul } from "../src/graph/ops/elementwise.ts";
+import { add, mul } from "../src/graph/ops/arithmetic.ts";
 import { sum } from "../src/graph/ops/structure.ts";
 import { isSymbolic, type Shape, shapeAt } from "../src/graph/shape.ts";
 import { constant, input, type Tensor } from "../src/graph/tensor.ts";

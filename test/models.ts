@@ -25,7 +25,11 @@ export function untrained(
     weights[path] = Float32Array.from(values);
   }
   const trained = { epoch: 1, step: 1, data: "0", dataName: "test" };
-  return { description: { format: "vaekit-model", version: 1, event, config: parsed, trained }, vae, weights };
+  return {
+    description: { format: "vaekit-model", version: 1, event, config: parsed, trained, weightsSha256: "" },
+    vae,
+    weights,
+  };
 }
 
 /**

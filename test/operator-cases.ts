@@ -1,4 +1,30 @@
-import * as e from "../src/graph/ops/elementwise.ts";
+import { elu, relu, silu, softplus } from "../src/graph/ops/activation.ts";
+import {
+  abs,
+  add,
+  clip,
+  div,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  reciprocal,
+  sign,
+  sqrt,
+  square,
+  sub,
+} from "../src/graph/ops/arithmetic.ts";
+import {
+  asFloat,
+  asInt,
+  equal,
+  greater,
+  greaterOrEqual,
+  less,
+  lessOrEqual,
+  where,
+} from "../src/graph/ops/comparison.ts";
+import { exp, log, sigmoid, tanh } from "../src/graph/ops/functions.ts";
 import { concat, pad, slice, split } from "../src/graph/ops/join.ts";
 import { linear, matmul } from "../src/graph/ops/linear.ts";
 import { logsumexp, max, mean, min } from "../src/graph/ops/reduce.ts";
@@ -182,37 +208,37 @@ const truth = (f: (a: number, b: number) => boolean) => (a: number, b: number) =
 
 /** Every operator must stand here: operators.test.ts fails for one that does not. */
 export const cases: Readonly<Record<string, Entry>> = {
-  add: given(binary(e.add, (a, b) => a + b)),
-  sub: given(binary(e.sub, (a, b) => a - b)),
-  mul: given(binary(e.mul, (a, b) => a * b)),
-  div: given(binary(e.div, (a, b) => a / b, ["any", "nonzero"])),
-  maximum: given(binary(e.maximum, Math.max, "distinct")),
-  minimum: given(binary(e.minimum, Math.min, "distinct")),
-  neg: given(unary(e.neg, (x) => -x)),
-  abs: given(unary(e.abs, Math.abs, "distinct")),
-  exp: given(unary(e.exp, Math.exp)),
-  log: given(unary(e.log, Math.log, "positive")),
-  sqrt: given(unary(e.sqrt, Math.sqrt, "positive")),
-  square: given(unary(e.square, (x) => x * x)),
-  reciprocal: given(unary(e.reciprocal, (x) => 1 / x, "nonzero")),
-  tanh: given(unary(e.tanh, Math.tanh)),
-  sigmoid: given(unary(e.sigmoid, (x) => 1 / (1 + Math.exp(-x)))),
-  relu: given(unary(e.relu, (x) => Math.max(x, 0), "distinct")),
-  elu: given(unary(e.elu, (x) => (x > 0 ? x : Math.expm1(x)), "distinct")),
-  softplus: given(unary(e.softplus, (x) => Math.log1p(Math.exp(x)))),
+  add: given(binary(add, (a, b) => a + b)),
+  sub: given(binary(sub, (a, b) => a - b)),
+  mul: given(binary(mul, (a, b) => a * b)),
+  div: given(binary(div, (a, b) => a / b, ["any", "nonzero"])),
+  maximum: given(binary(maximum, Math.max, "distinct")),
+  minimum: given(binary(minimum, Math.min, "distinct")),
+  neg: given(unary(neg, (x) => -x)),
+  abs: given(unary(abs, Math.abs, "distinct")),
+  exp: given(unary(exp, Math.exp)),
+  log: given(unary(log, Math.log, "positive")),
+  sqrt: given(unary(sqrt, Math.sqrt, "positive")),
+  square: given(unary(square, (x) => x * x)),
+  reciprocal: given(unary(reciprocal, (x) => 1 / x, "nonzero")),
+  tanh: given(unary(tanh, Math.tanh)),
+  sigmoid: given(unary(sigmoid, (x) => 1 / (1 + Math.exp(-x)))),
+  relu: given(unary(relu, (x) => Math.max(x, 0), "distinct")),
+  elu: given(unary(elu, (x) => (x > 0 ? x : Math.expm1(x)), "distinct")),
+  softplus: given(unary(softplus, (x) => Math.log1p(Math.exp(x)))),
   where: given([
     ...pairs.map(
       ([a, b]): Case => ({
         shapes: [a, a, b],
         domain: ["distinct", "any", "any"],
-        build: (c, x, y) => e.where(e.greater(c!, 0), x!, y!),
+        build: (c, x, y) => where(greater(c!, 0), x!, y!),
         expected: elementwise((c, x, y) => (c! > 0 ? x! : y!)),
       }),
     ),
     {
       shapes: [["batch", 3], [3]],
       domain: "distinct",
-      build: (c, x) => e.where(e.less(c!, 0), x!, -1),
+      build: (c, x) => where(less(c!, 0), x!, -1),
       expected: elementwise((c, x) => (c! < 0 ? x! : -1)),
     },
   ]),
@@ -234,14 +260,14 @@ export const cases: Readonly<Record<string, Entry>> = {
     },
     {
       shapes: [["batch", 2, 2]],
-      build: (x) => reshape(e.square(reshape(reshape(x!, ["2*batch", 2]), ["4*batch"])), ["batch", 4]),
+      build: (x) => reshape(square(reshape(reshape(x!, ["2*batch", 2]), ["4*batch"])), ["batch", 4]),
       expected: (x) => ({ shape: [x!.shape[0]!, 4], data: x!.data.map((value) => value * value) }),
     },
   ]),
   transpose: given([
     {
       shapes: [["batch", 3]],
-      build: (x) => e.square(transpose(x!)),
+      build: (x) => square(transpose(x!)),
       expected: (x) => swapLast({ ...x!, data: x!.data.map((v) => v * v) }),
     },
     { shapes: [[2, "batch", 3]], build: (x) => transpose(x!, [2, 0, 1]), expected: (x) => permuted(x!, [2, 0, 1]) },
@@ -268,7 +294,7 @@ export const cases: Readonly<Record<string, Entry>> = {
     ...reduced(sum, total),
     {
       shapes: [["batch", 2]],
-      build: (x) => sum(e.square(x!)),
+      build: (x) => sum(square(x!)),
       expected: (x) => ({ shape: [], data: [total(x!.data.map((v) => v * v))] }),
     },
   ]),
@@ -318,7 +344,7 @@ export const cases: Readonly<Record<string, Entry>> = {
     { shapes: [["batch", 5]], build: (x) => slice(x!, 1, 1, 4), expected: (x) => cut(x!, 1, 4) },
     {
       shapes: [["batch", 5]],
-      build: (x) => e.mul(slice(x!, 1, 0, 3), slice(x!, 1, 2, 5)),
+      build: (x) => mul(slice(x!, 1, 0, 3), slice(x!, 1, 2, 5)),
       expected: (x) => elementwise((a, b) => a! * b!)(cut(x!, 0, 3), cut(x!, 2, 5)),
     },
     {
@@ -354,55 +380,55 @@ export const cases: Readonly<Record<string, Entry>> = {
       }),
     ),
   ),
-  sign: none(unary(e.sign, Math.sign, "whole")),
+  sign: none(unary(sign, Math.sign, "whole")),
   greater: none(
     binary(
-      e.greater,
+      greater,
       truth((a, b) => a > b),
       "whole",
     ),
   ),
   greaterOrEqual: none(
     binary(
-      e.greaterOrEqual,
+      greaterOrEqual,
       truth((a, b) => a >= b),
       "whole",
     ),
   ),
   less: none(
     binary(
-      e.less,
+      less,
       truth((a, b) => a < b),
       "whole",
     ),
   ),
   lessOrEqual: none(
     binary(
-      e.lessOrEqual,
+      lessOrEqual,
       truth((a, b) => a <= b),
       "whole",
     ),
   ),
   equal: none(
     binary(
-      e.equal,
+      equal,
       truth((a, b) => a === b),
       "whole",
     ),
   ),
   asFloat: none([
     ...unary(
-      (x) => e.asFloat(e.greater(x, 0)),
+      (x) => asFloat(greater(x, 0)),
       (x) => Number(x > 0),
       "whole",
     ),
     ...unary(
-      (x) => e.mul(e.asFloat(x), 0.5),
+      (x) => mul(asFloat(x), 0.5),
       (x) => x / 2,
       "index",
     ),
   ]),
-  asInt: none(unary(e.asInt, Math.trunc)),
+  asInt: none(unary(asInt, Math.trunc)),
   argmax: none([
     {
       shapes: [["batch", 4]],
@@ -466,9 +492,9 @@ export const cases: Readonly<Record<string, Entry>> = {
 
 /** Functions made of operators, and what the builders simplify. */
 export const composed: Readonly<Record<string, readonly Case[]>> = {
-  silu: unary(e.silu, (x) => x / (1 + Math.exp(-x))),
+  silu: unary(silu, (x) => x / (1 + Math.exp(-x))),
   clip: unary(
-    (x) => e.clip(x, -1, 1.5),
+    (x) => clip(x, -1, 1.5),
     (x) => Math.min(Math.max(x, -1), 1.5),
     "distinct",
   ),
@@ -477,7 +503,7 @@ export const composed: Readonly<Record<string, readonly Case[]>> = {
   split: [
     {
       shapes: [["batch", 5]],
-      build: (x) => e.mul(...(split(e.exp(x!), 1, [2, 2, 1]).slice(0, 2) as [Tensor, Tensor])),
+      build: (x) => mul(...(split(exp(x!), 1, [2, 2, 1]).slice(0, 2) as [Tensor, Tensor])),
       expected: (x) => elementwise((a, b) => Math.exp(a! + b!))(cut(x!, 0, 2), cut(x!, 2, 4)),
     },
   ],
@@ -485,22 +511,22 @@ export const composed: Readonly<Record<string, readonly Case[]>> = {
   "an expansion that expressions see through": [
     {
       shapes: [[3], ["batch", 3]],
-      build: (a, b) => e.mul(e.exp(expand(e.square(a!), b!)), b!),
+      build: (a, b) => mul(exp(expand(square(a!), b!)), b!),
       expected: elementwise((a, b) => Math.exp(a! * a!) * b!),
     },
     {
       shapes: [[], ["batch", 3]],
-      build: (a, b) => e.sub(2, e.neg(e.add(expand(a!, b!), 1))),
+      build: (a, b) => sub(2, neg(add(expand(a!, b!), 1))),
       expected: elementwise((a) => 3 + a!),
     },
     {
       shapes: [[1], [2, 3]],
-      build: (a, b) => e.div(b!, e.sub(expand(a!, b!), -3)),
+      build: (a, b) => div(b!, sub(expand(a!, b!), -3)),
       expected: elementwise((a, b) => b! / (a! + 3)),
     },
     {
       shapes: [[1], [2, 3]],
-      build: (a, b) => e.neg(e.neg(e.mul(expand(a!, b!), expand(e.exp(a!), b!)))),
+      build: (a, b) => neg(neg(mul(expand(a!, b!), expand(exp(a!), b!)))),
       expected: elementwise((a) => a! * Math.exp(a!)),
     },
   ],

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { parseConfig } from "../src/config.ts";
 import { NumericalError, UsageError } from "../src/errors.ts";
-import { add, log, mul, neg, softplus, sqrt, square, sub } from "../src/graph/ops/elementwise.ts";
+import { softplus } from "../src/graph/ops/activation.ts";
+import { add, mul, neg, sqrt, square, sub } from "../src/graph/ops/arithmetic.ts";
+import { log } from "../src/graph/ops/functions.ts";
 import { linear, matmul } from "../src/graph/ops/linear.ts";
 import { argmin, oneHot } from "../src/graph/ops/select.ts";
 import { reshape, sum } from "../src/graph/ops/structure.ts";

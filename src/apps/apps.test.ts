@@ -2,12 +2,13 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { fakeInference } from "../../test/fake-inference.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { UsageError } from "../errors.ts";
 import { encode } from "./encode.ts";
 import { exampleAt, examplesOf } from "./examples.ts";
 import { generate } from "./generate.ts";
 import { interpolate, slerp } from "./interpolate.ts";
 import { reconstruct } from "./reconstruct.ts";
-import { klByDimension, orderByKl, traverse } from "./traverse.ts";
+import { orderByKl, traverse } from "./traverse.ts";
 
 function dataset(values: Uint8Array | Float32Array, event: readonly number[] = [2, 2]): Dataset {
   const count = values.length / event.reduce((a, b) => a * b, 1);
@@ -93,17 +94,24 @@ test("a traversal varies one dimension in even steps and leaves the others at th
   expect([...fromPrior.subarray(0, 3)]).toEqual([0, 0, -2]);
 });
 
-test("KL by dimension is 0 at the prior, follows the formula, and orders dimensions", () => {
-  const kl = klByDimension(
-    { mean: Float32Array.from([0, 1, 2, 0, 1, 0]), logvar: Float32Array.from([0, 0, 0, 0, 1, -1]) },
-    3,
-  );
-  const { E } = Math;
-  expect(kl[0]).toBe(0);
-  expect(kl[1]).toBeCloseTo((0.5 + 0.5 * (1 + E - 1 - 1)) / 2, 6);
-  expect(kl[2]).toBeCloseTo((2 + 0.5 * (1 / E + 1 - 1)) / 2, 6);
-  expect(orderByKl(kl)).toEqual([2, 1, 0]);
-  expect(orderByKl(new Float32Array(3))).toEqual([0, 1, 2]);
+test("a dimension that the model does not have, or a start of another length, is refused with what is allowed", async () => {
+  const refused = (options: { dimensions?: number[]; start?: Float32Array }) =>
+    expect(traverse(fakeInference(), { dimensions: [0], steps: 3, range: 2, ...options })).rejects;
+  for (const wrong of [3, -1, 0.5, Number.NaN]) {
+    await refused({ dimensions: [1, wrong] }).toThrow(UsageError);
+    await refused({ dimensions: [1, wrong] }).toThrow(
+      `dimensions: expected latent dimensions from 0 to 2, got ${wrong}`,
+    );
+  }
+  for (const length of [2, 6])
+    await refused({ start: new Float32Array(length) }).toThrow(
+      `start: expected 3 values, one for each latent dimension, got ${length}`,
+    );
+});
+
+test("dimensions are ordered by KL, equal ones as they come", () => {
+  expect(orderByKl([0, 1, 2])).toEqual([2, 1, 0]);
+  expect(orderByKl([0, 0.5, 0])).toEqual([1, 0, 2]);
 });
 
 test("encode gives every example its posterior, grey levels as v/255, over chunk borders", async () => {

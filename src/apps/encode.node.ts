@@ -1,10 +1,8 @@
 import { extname } from "node:path";
-import { splitOptions } from "../config.ts";
 import type { Dataset, Splits } from "../data/dataset.ts";
-import { loadSplits } from "../data/load.node.ts";
 import { UsageError } from "../errors.ts";
 import { openRun } from "../models/open.node.ts";
-import { checkEvent } from "../models/run-data.node.ts";
+import { loadRunSplits } from "../models/run-data.node.ts";
 import { encodeNpy } from "../storage/npy.ts";
 import { encode } from "./encode.ts";
 import { writeOutput } from "./output.node.ts";
@@ -33,11 +31,10 @@ export async function encodeRun({ run, data, split = "all", out }: EncodeRunOpti
   }
   const model = await openRun(run);
   try {
-    const splits = await loadSplits(data, splitOptions(model.config));
+    const splits = await loadRunSplits(model, data);
     const rows: Row[] = [];
     const means: Float32Array[] = [];
     for (const part of split === "all" ? allOf(splits) : [splits[split]]) {
-      checkEvent(model, part);
       const { mean } = await encode(model, part);
       for (let row = 0; row < part.count; row++) {
         means.push(mean.subarray(row * model.latent, (row + 1) * model.latent));

@@ -1,4 +1,3 @@
-import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { RunError } from "../errors.ts";
 import { lower } from "../graph/lower.ts";
@@ -8,6 +7,7 @@ import type { Data } from "../runtime/backend.ts";
 import { createKernels } from "../runtime/kernels.ts";
 import { siteKey } from "../runtime/philox.ts";
 import { compile } from "../runtime/program.ts";
+import { directoryStorage } from "../storage/directory.node.ts";
 import { version } from "../version.node.ts";
 
 export interface ExportOptions {
@@ -30,7 +30,7 @@ const checkedRows = 7;
 /**
  * Writes encoder.onnx (x → mean, logvar) and decoder.onnx (z → mean, and the likelihood's parameters), each with a
  * dynamic batch, and loads them back in ONNX Runtime to compare them with the model.
- * @throws RunError when they do not agree; the files are then not written
+ * @throws RunError when they do not agree, and nothing is written; or when the folder cannot be written to
  */
 export async function exportOnnx({ run, out }: ExportOptions): Promise<ExportResult> {
   const model = await openRun(run);
@@ -49,10 +49,9 @@ export async function exportOnnx({ run, out }: ExportOptions): Promise<ExportRes
       throw new RunError(
         `${run}: the exported graphs differ from the model by ${maxDifference.toExponential(1)} (allowed ${tolerance}); nothing was written. This is a bug in vaekit`,
       );
-    await mkdir(out, { recursive: true });
-    const files = graphs.map(({ name }) => join(out, `${name}.onnx`));
-    for (const [i, { bytes }] of graphs.entries()) await writeFile(files[i]!, bytes);
-    return { files, maxDifference };
+    const folder = directoryStorage(out);
+    for (const { name, bytes } of graphs) await folder.write(`${name}.onnx`, bytes);
+    return { files: graphs.map(({ name }) => join(out, `${name}.onnx`)), maxDifference };
   } finally {
     await model.close();
   }

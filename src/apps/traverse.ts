@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import type { Inference, Posteriors } from "../models/inference.ts";
+import type { Inference } from "../models/inference.ts";
 import type { Images } from "./generate.ts";
 
 export interface TraverseOptions {
@@ -13,15 +13,24 @@ export interface TraverseOptions {
   readonly start?: Float32Array;
 }
 
-/** One latent dimension varied at a time: images (dimensions · steps, ...event), a dimension after the other. */
+/**
+ * One latent dimension varied at a time: images (dimensions · steps, ...event), a dimension after the other.
+ * @throws UsageError for a dimension that the model does not have, a start of another length, or too few steps
+ */
 export async function traverse(model: Inference, options: TraverseOptions): Promise<Images> {
   const { dimensions, steps, range, start } = options;
+  const { latent } = model;
   if (!Number.isInteger(steps) || steps < 2) throw new UsageError(`steps: expected an integer >= 2, got ${steps}`);
+  const wrong = dimensions.find((dimension) => !(Number.isInteger(dimension) && dimension >= 0 && dimension < latent));
+  if (wrong !== undefined)
+    throw new UsageError(`dimensions: expected latent dimensions from 0 to ${latent - 1}, got ${wrong}`);
+  if (start && start.length !== latent)
+    throw new UsageError(`start: expected ${latent} values, one for each latent dimension, got ${start.length}`);
   const count = dimensions.length * steps;
-  const z = new Float32Array(count * model.latent);
+  const z = new Float32Array(count * latent);
   for (const [row, dimension] of dimensions.entries()) {
     for (let step = 0; step < steps; step++) {
-      const offset = (row * steps + step) * model.latent;
+      const offset = (row * steps + step) * latent;
       if (start) z.set(start, offset);
       z[offset + dimension] = range * ((2 * step) / (steps - 1) - 1);
     }
@@ -29,18 +38,7 @@ export async function traverse(model: Inference, options: TraverseOptions): Prom
   return { images: await model.decode(z, count), event: model.event, count };
 }
 
-/**
- * KL(q(z_j|x) || N(0, 1)) of each latent dimension j, in nats, mean over examples: Kingma & Welling (2014), appendix B.
- */
-export function klByDimension({ mean, logvar }: Posteriors, latent: number): Float32Array {
-  const sums = new Float64Array(latent);
-  for (let i = 0; i < mean.length; i++) {
-    sums[i % latent]! += 0.5 * (mean[i]! ** 2 + Math.exp(logvar[i]!) - logvar[i]! - 1);
-  }
-  return Float32Array.from(sums, (sum) => (sum * latent) / mean.length);
-}
-
 /** The dimensions from the largest KL to the smallest; equal ones in their own order. */
-export function orderByKl(klNats: Float32Array): number[] {
+export function orderByKl(klNats: readonly number[]): number[] {
   return Array.from(klNats.keys()).sort((a, b) => klNats[b]! - klNats[a]! || a - b);
 }

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import type { RunEvaluation } from "../evaluate/evaluate.node.ts";
+import type { Evaluation } from "../evaluate/evaluate.ts";
 import type { Figure } from "../evaluate/figures.ts";
 import {
   addExamples,
@@ -18,7 +19,7 @@ import { countProgress } from "./progress.ts";
 
 interface EvaluateFlags {
   readonly data?: string;
-  readonly split: SplitName;
+  readonly split: SplitName | "all";
   readonly samples?: number;
   readonly examples?: number;
   readonly seed?: number;
@@ -36,7 +37,7 @@ export function register(program: Command): void {
     )
     .argument("<run>", "the run directory")
     .addOption(dataOption())
-    .addOption(splitOption(SPLITS, "test"))
+    .addOption(splitOption([...SPLITS, "all"], "test"))
     .addOption(
       positiveInteger("--samples <k>", "importance samples per example for −log p(x) (default: none are drawn)"),
     )
@@ -53,7 +54,8 @@ export function register(program: Command): void {
       } finally {
         progress.close();
       }
-      printResult(json, evaluation, evaluationLines(evaluation));
+      const { activeNats } = await import("../evaluate/figures.ts");
+      printResult(json, evaluation, evaluationLines(evaluation, activeNats));
     });
   addExamples(
     command,
@@ -73,24 +75,32 @@ const NAMES: Readonly<Record<string, string>> = {
 };
 
 /** A table of the figures, whatever they are, under a line that says what they were taken on. */
-function evaluationLines(evaluation: RunEvaluation): string[] {
+export function evaluationLines(evaluation: Evaluation, activeNats: number): string[] {
   const figures = Object.entries(evaluation).filter((entry): entry is [string, Figure] => isFigure(entry[1]));
-  const rows = figures.map(([name, { mean, standardError, unit, samples }]) => [
+  const rows = figures.map(([name, { mean, standardError, unit, samples, measure }]) => [
     NAMES[name] ?? name,
     mean.toFixed(unit === "bits/dim" ? 4 : 2),
-    `±${standardError.toFixed(unit === "bits/dim" ? 4 : 2)}`,
-    unit,
+    standardError === null ? "" : `±${standardError.toFixed(unit === "bits/dim" ? 4 : 2)}`,
+    unit === "bits/dim" && measure === "density" ? "bits/dim (density on the data's scale)" : unit,
     samples > 1 ? `${formatCount(samples)} samples` : "",
   ]);
-  const { data, split, negElboNats, activeUnits, rateByLatentNats } = evaluation;
+  const { data, split, negElboNats, activeLatents, rateByLatentNats } = evaluation;
+  const { examples, binarization, measure } = negElboNats;
   return [
-    `${data}, ${split}: ${formatCount(negElboNats.examples)} examples, binarization ${negElboNats.binarization}`,
+    `${data}, ${split}: ${formatCount(examples)} ${examples === 1 ? "example" : "examples"}, binarization ${binarization}${MEASURES[measure]}`,
     "",
     ...tableLines(rows),
     "",
-    `${activeUnits} of ${rateByLatentNats.length} latent dimensions are active`,
+    `${activeLatents} of ${rateByLatentNats.length} latent dimensions are active (mean KL above ${activeNats} nats)`,
   ];
 }
+
+/** What the head line says of figures that are not of a probability. */
+const MEASURES: Readonly<Record<Figure["measure"], string>> = {
+  probability: "",
+  density: ", density",
+  "cross-entropy": ", cross-entropy (no likelihood)",
+};
 
 function isFigure(value: unknown): value is Figure {
   return typeof value === "object" && value !== null && "mean" in value && "standardError" in value;

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { type Examples, fingerprinted, imageShape, rows, take } from "./dataset.ts";
+import { type Dataset, type Examples, fingerprinted, imageShape, joined, rows, take } from "./dataset.ts";
 
 function examples(): Examples {
   return {
@@ -50,6 +50,17 @@ test("taken examples are copies in the order asked for", () => {
     factors: { names: ["a", "b"], sizes: [4, 8], classes: Uint8Array.of(3, 4, 0, 7) },
   });
   expect(() => take(all, Uint32Array.of(1, 4))).toThrow("small: row 4: expected a whole number from 0 to 3");
+});
+
+test("splits joined are train, validation and test in this order, each example with a number of its own", () => {
+  const all = examples();
+  const part = (from: number, to: number): Dataset => ({ ...rows(all, from, to), fingerprint: "" });
+  const splits = { train: part(0, 2), validation: part(3, 4), test: { ...part(0, 2), index: Uint32Array.of(7, 8) } };
+  expect(joined(splits)).toEqual({
+    ...take(all, Uint32Array.of(0, 1, 3, 0, 1)),
+    split: "all",
+    index: Uint32Array.of(0, 1, 2, 3, 4),
+  });
 });
 
 test("a fingerprint follows from the values, their type and the event, and from nothing else", async () => {

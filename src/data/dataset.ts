@@ -89,6 +89,26 @@ export function take(dataset: Examples, indices: Uint32Array): Examples {
 }
 
 /**
+ * Train, validation and test examples one after the other, copied. They are numbered anew, since the test examples may
+ * come from a file of their own, whose numbers are those of others.
+ */
+export function joined({ train, validation, test }: Splits): Examples {
+  const parts = [train, validation, test];
+  const count = parts.reduce((total, part) => total + part.count, 0);
+  const { name, event, labels, factors } = train;
+  return {
+    name,
+    split: "all",
+    event,
+    count,
+    values: concatenated(parts.map(({ values }) => values)),
+    index: Uint32Array.from({ length: count }, (_, i) => i),
+    ...(labels ? { labels: concatenated(parts.map((part) => part.labels!)) } : {}),
+    ...(factors ? { factors: { ...factors, classes: concatenated(parts.map((part) => part.factors!.classes)) } } : {}),
+  };
+}
+
+/**
  * How an example of this shape is drawn; undefined when it is no image.
  * [h, w] is grey, [h, w, 1] too, [h, w, 3] colour.
  */
@@ -102,6 +122,17 @@ export function imageShape(
 
 function size(event: readonly number[]): number {
   return event.reduce((product, dim) => product * dim, 1);
+}
+
+function concatenated<Values extends Uint8Array | Float32Array>(parts: readonly Values[]): Values {
+  const length = parts.reduce((total, part) => total + part.length, 0);
+  const all = new (parts[0]!.constructor as new (length: number) => Values)(length);
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }
 
 function gather<Values extends Uint8Array | Float32Array | Uint32Array>(

@@ -1,4 +1,7 @@
-import { asFloat, less, mul, sigmoid, softplus, sub } from "../graph/ops/elementwise.ts";
+import { softplus } from "../graph/ops/activation.ts";
+import { mul, sub } from "../graph/ops/arithmetic.ts";
+import { asFloat, less } from "../graph/ops/comparison.ts";
+import { sigmoid } from "../graph/ops/functions.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Distribution } from "./distribution.ts";
 

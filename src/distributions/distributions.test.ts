@@ -4,7 +4,7 @@ import { differences, evaluate, furthest, type Run, runner } from "../../test/nu
 import { UsageError } from "../errors.ts";
 import { grad } from "../graph/grad.ts";
 import type { Precision } from "../graph/lower.ts";
-import { mul } from "../graph/ops/elementwise.ts";
+import { mul } from "../graph/ops/arithmetic.ts";
 import { sum } from "../graph/ops/structure.ts";
 import { constant, input, type Tensor } from "../graph/tensor.ts";
 import { createKernels } from "../runtime/kernels.ts";

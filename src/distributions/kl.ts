@@ -1,5 +1,7 @@
 import { UsageError } from "../errors.ts";
-import { add, exp, mul, sigmoid, softplus, square, sub } from "../graph/ops/elementwise.ts";
+import { softplus } from "../graph/ops/activation.ts";
+import { add, mul, square, sub } from "../graph/ops/arithmetic.ts";
+import { exp, sigmoid } from "../graph/ops/functions.ts";
 import { expandOperator } from "../graph/ops/structure.ts";
 import { scalarValue, type Tensor } from "../graph/tensor.ts";
 import type { Bernoulli } from "./bernoulli.ts";

@@ -1,4 +1,5 @@
-import { add, exp, mul, square, sub } from "../graph/ops/elementwise.ts";
+import { add, mul, square, sub } from "../graph/ops/arithmetic.ts";
+import { exp } from "../graph/ops/functions.ts";
 import { expand } from "../graph/ops/structure.ts";
 import { constant, type Tensor } from "../graph/tensor.ts";
 import type { Distribution } from "./distribution.ts";

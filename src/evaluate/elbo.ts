@@ -1,7 +1,7 @@
 import type { Binarization } from "../config.ts";
 import type { Examples } from "../data/dataset.ts";
 import { kl } from "../distributions/kl.ts";
-import { mul } from "../graph/ops/elementwise.ts";
+import { mul } from "../graph/ops/arithmetic.ts";
 import { reshape, sum } from "../graph/ops/structure.ts";
 import { staticSize } from "../graph/shape.ts";
 import { input } from "../graph/tensor.ts";

@@ -1,7 +1,7 @@
 import { take } from "../data/dataset.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
 import { type DataChoice, loadRunSplit } from "../models/run-data.node.ts";
-import { type EvaluateOptions, type Evaluation, evaluateModel } from "./evaluate.ts";
+import { checkPositive, type EvaluateOptions, type Evaluation, evaluateModel } from "./evaluate.ts";
 
 export interface EvaluateRunOptions extends EvaluateOptions, DataChoice {
   /** The run directory. */
@@ -19,7 +19,9 @@ export interface RunEvaluation extends Evaluation {
 
 /** Evaluates the model of a run directory on a split of its data, or of other data of the same shape. */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvaluation> {
-  const { run, examples, threads } = options;
+  const { run, examples, samples, threads } = options;
+  checkPositive("samples", samples);
+  checkPositive("examples", examples);
   const model: OpenRun = await openRun(run, { threads });
   try {
     const data = await loadRunSplit(model, options);

@@ -1,8 +1,12 @@
 import { expect, test } from "vitest";
 import { floats, linearGaussian, untrained } from "../../test/models.ts";
+import type { PartialConfig } from "../config.ts";
+import type { Examples } from "../data/dataset.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
+import { elboScorer } from "./elbo.ts";
 import { evaluateModel } from "./evaluate.ts";
-import { meanAndError } from "./figures.ts";
+import { countActive, meanAndError } from "./figures.ts";
 import { importanceLikelihood } from "./likelihood.ts";
 
 const points = [-3, -1, 0.2, 0.7, 2.5, 4];
@@ -13,7 +17,7 @@ test("the mean and its standard error, of known numbers", () => {
   const { mean, standardError } = meanAndError([1, 2, 3, 4]);
   expect(mean).toBeCloseTo(2.5, 12);
   expect(standardError).toBeCloseTo(Math.sqrt(5 / 12), 12);
-  expect(meanAndError([7])).toEqual({ mean: 7, standardError: 0 });
+  expect(meanAndError([7])).toEqual({ mean: 7, standardError: null });
 });
 
 test("with the exact posterior every weight is p(x): one sample gives log p(x), and all samples count alike", async () => {
@@ -37,7 +41,7 @@ test("with an approximate posterior the bound is above −log p(x), and importan
   const bound = await evaluateModel(model, await cpuBackend(1), floats(many));
   // E[−ELBO] = −log p(x) + KL(q ‖ p(z|x)), and that KL is off²/(2·σ²/(w² + σ²))
   const kl = (0.4 ** 2 * (1.5 ** 2 + 0.6 ** 2)) / (2 * 0.6 ** 2);
-  const elboError = bound.negElboNats.standardError;
+  const elboError = bound.negElboNats.standardError!;
   expect(Math.abs(bound.negElboNats.mean - (exact + kl))).toBeLessThan(5 * elboError);
   const estimate = await evaluateModel(model, await cpuBackend(1), floats(points), { samples: 20_000 });
   expect(estimate.nllNats!.mean).toBeCloseTo(exact, 1);
@@ -89,4 +93,72 @@ test("every figure says unit, measure, examples, samples and binarization, and b
   expect(again).toEqual(evaluation);
   const other = await evaluateModel(model, await cpuBackend(1), data, { samples: 5, seed: 1 });
   expect(other.nllNats!.mean).not.toBe(evaluation.nllNats!.mean);
+});
+
+test("the bounds of the first examples are the same to the bit however many are evaluated", async () => {
+  const model = untrained({ model: { latent: 4, encoder: { hidden: [60] } } }, [9, 11]);
+  const all = floats(
+    Array.from({ length: 210 * 99 }, (_, i) => ((i * 7919) % 101) / 100),
+    [9, 11],
+  );
+  const backend = await cpuBackend(1);
+  const scorer = await elboScorer(backend, model.vae, model.weights, 200);
+  const { negElboNats } = await scorer.score(all, { binarization: "dynamic", seed: 0, purpose: "test" });
+  await scorer.release();
+  for (const count of [1, 2, 7, 30, 203]) {
+    const first = { ...all, count, values: all.values.subarray(0, count * 99), index: all.index.subarray(0, count) };
+    const evaluation = await evaluateModel(model, backend, first);
+    expect(evaluation.negElboNats).toMatchObject(meanAndError(negElboNats.subarray(0, count)));
+  }
+});
+
+test("no examples, and samples that are no positive integer, are refused", async () => {
+  const { model } = linearGaussian({ w: 1, b: 0, sigma: 1 });
+  const backend = await cpuBackend(1);
+  await expect(evaluateModel(model, backend, floats([]))).rejects.toThrow(DataError);
+  await expect(evaluateModel(model, backend, floats([]))).rejects.toThrow(
+    "test: the test split has no examples to evaluate",
+  );
+  for (const samples of [0, -1, 2.5, Number.NaN]) {
+    const refused = evaluateModel(model, backend, floats(points), { samples });
+    await expect(refused).rejects.toThrow(UsageError);
+    await expect(refused).rejects.toThrow(`samples: expected a positive integer, got ${samples}`);
+  }
+});
+
+test("a Bernoulli score of values between 0 and 1 is a cross-entropy, of which there is no −log p(x)", async () => {
+  const backend = await cpuBackend(1);
+  const measured = async (values: readonly number[], binarization: "none" | "static", samples?: number) => {
+    const model = untrained({ model: { latent: 2, encoder: { hidden: [5] } }, data: { binarization } }, [2]);
+    const { negElboNats, bitsPerDim } = await evaluateModel(model, backend, floats(values, [2]), { samples });
+    expect(bitsPerDim.measure).toBe(negElboNats.measure);
+    return negElboNats.measure;
+  };
+  expect(await measured([0, 1, 1, 0.5], "none")).toBe("cross-entropy");
+  expect(await measured([0, 1, 1, 0.5], "static", 3)).toBe("probability");
+  expect(await measured([0, 1, 1, 1], "none", 3)).toBe("probability");
+  await expect(measured([0, 1, 1, 0.5], "none", 3)).rejects.toThrow(UsageError);
+  await expect(measured([0, 1, 1, 0.5], "none", 3)).rejects.toThrow(
+    /^samples: .*cross-entropy.*data\.binarization "static" or "dynamic"/,
+  );
+  const grey = untrained({ model: { latent: 2, encoder: { hidden: [5] } }, data: { binarization: "none" } }, [2]);
+  const levels = (...values: number[]) => ({ ...floats([0, 0], [2]), values: Uint8Array.from(values) });
+  const measureOf = async (data: Examples) => (await evaluateModel(grey, backend, data)).negElboNats.measure;
+  expect([await measureOf(levels(255, 0)), await measureOf(levels(255, 1))]).toEqual(["probability", "cross-entropy"]);
+});
+
+test("latent dimensions are active above 0.01 nats of mean KL", async () => {
+  const set = (bias: readonly number[]) => ({ "encoder.mean.weight": [0, 0, 0], "encoder.mean.bias": bias });
+  const still = { "encoder.logvar.weight": [0, 0, 0], "encoder.logvar.bias": [0, 0, 0] };
+  // q(z|x) = N(b, 1), whose KL from N(0, 1) is b²/2 for every x: the mean does not vary, yet its KL counts
+  const bias = [0, Math.sqrt(0.018), Math.sqrt(0.022)];
+  const config: PartialConfig = { model: { latent: 3, encoder: { hidden: [] } }, data: { binarization: "static" } };
+  const { rateByLatentNats, activeLatents } = await evaluateModel(
+    untrained(config, [1], { ...set(bias), ...still }),
+    await cpuBackend(1),
+    floats([0, 1, 1]),
+  );
+  for (const [j, nats] of [0, 0.009, 0.011].entries()) expect(rateByLatentNats[j]).toBeCloseTo(nats, 6);
+  expect(activeLatents).toBe(1);
+  expect(countActive(Float32Array.from(rateByLatentNats))).toBe(1);
 });

@@ -1,15 +1,18 @@
+import type { Config } from "../config.ts";
 import type { Examples } from "../data/dataset.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
 import type { PortableModel } from "../models/portable.ts";
+import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { elboScorer } from "./elbo.ts";
-import { type Figure, meanAndError } from "./figures.ts";
+import { countActive, type Figure, type Measure, meanAndError } from "./figures.ts";
 import { importanceLikelihood } from "./likelihood.ts";
 
 export interface EvaluateOptions {
   /** Importance samples for −log p(x); without, only the ELBO and its parts are computed. */
   readonly samples?: number | undefined;
-  /** Seed of binarization and samples. Default: the run's. */
+  /** Seed of binarization and samples. Default: the config's data.seed. */
   readonly seed?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
@@ -29,15 +32,18 @@ export interface Evaluation {
   readonly effectiveSampleSize?: Figure;
   /** Mean rate of each latent dimension, in nats. */
   readonly rateByLatentNats: readonly number[];
-  /** Latent dimensions with a rate above 0.01 nats. */
-  readonly activeUnits: number;
+  /** Latent dimensions with a rate above `activeNats`: a criterion on the KL. */
+  readonly activeLatents: number;
 }
 
-/** A latent dimension carries information when its rate exceeds this; below, it all but equals the prior. */
-const activeNats = 0.01;
+/** Always so many rows, the last ones padding: the last bits of a row's score may depend on it. */
 const batchSize = 200;
 
-/** Scores a model on a data set: the ELBO with its parts, and −log p(x) when importance samples are asked for. */
+/**
+ * Scores a model on a data set: the ELBO with its parts, and −log p(x) when importance samples are asked for.
+ * @throws DataError for an empty data set; UsageError for samples that are no positive integer, or where there is no
+ * likelihood to estimate
+ */
 export async function evaluateModel(
   { description, vae, weights }: PortableModel,
   backend: Backend,
@@ -46,24 +52,31 @@ export async function evaluateModel(
 ): Promise<Evaluation> {
   const { config } = description;
   const { binarization } = config.data;
+  const { samples } = options;
+  checkPositive("samples", samples);
+  if (data.count === 0) throw new DataError(`${data.name}: the ${data.split} split has no examples to evaluate`);
+  const measure = measureOf(vae, config, data);
+  if (samples !== undefined && measure === "cross-entropy")
+    throw new UsageError(
+      `samples: the model's Bernoulli likelihood is of 0 and 1, ${data.name} has values between them, and with data.binarization "none" its score is a cross-entropy: there is no likelihood for importance samples to estimate. Evaluate a run trained with data.binarization "static" or "dynamic", or leave the samples out`,
+    );
   const score = {
     binarization,
-    seed: options.seed ?? config.train.seed,
+    seed: options.seed ?? config.data.seed,
     purpose: data.split,
     signal: options.signal,
   };
   const figure = (values: Float64Array, unit: Figure["unit"], samples = 1): Figure => ({
     ...meanAndError(values),
     unit,
-    measure: vae.likelihood.measure,
+    measure,
     examples: values.length,
     samples,
     binarization,
   });
 
-  const scorer = await elboScorer(backend, vae, weights, Math.min(batchSize, data.count));
+  const scorer = await elboScorer(backend, vae, weights, batchSize);
   const elbo = await scorer.score(data, score).finally(() => scorer.release());
-  const { samples } = options;
   const likelihood =
     samples === undefined
       ? undefined
@@ -82,6 +95,19 @@ export async function evaluateModel(
     bitsPerDim: figure(bits, "bits/dim", likelihood ? samples : 1),
     ...(likelihood ? { effectiveSampleSize: figure(likelihood.effectiveSampleSize, "samples", samples) } : {}),
     rateByLatentNats,
-    activeUnits: rateByLatentNats.filter((nats) => nats > activeNats).length,
+    activeLatents: countActive(rateByLatentNats),
   };
+}
+
+function measureOf(vae: Vae, config: Config, { values }: Examples): Measure {
+  if (config.model.likelihood.kind !== "bernoulli" || config.data.binarization !== "none")
+    return vae.likelihood.measure;
+  const one = values instanceof Uint8Array ? 255 : 1;
+  return values.every((value: number) => value === 0 || value === one) ? vae.likelihood.measure : "cross-entropy";
+}
+
+/** @throws UsageError naming the option, unless it is absent or a positive integer */
+export function checkPositive(option: string, value: number | undefined): void {
+  if (value === undefined || (Number.isSafeInteger(value) && value > 0)) return;
+  throw new UsageError(`${option}: expected a positive integer, got ${value}`);
 }

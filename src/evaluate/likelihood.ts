@@ -1,6 +1,6 @@
 import type { Examples } from "../data/dataset.ts";
 import { normal } from "../distributions/normal.ts";
-import { mul } from "../graph/ops/elementwise.ts";
+import { mul } from "../graph/ops/arithmetic.ts";
 import { logsumexp } from "../graph/ops/reduce.ts";
 import { staticSize } from "../graph/shape.ts";
 import { input } from "../graph/tensor.ts";
@@ -81,11 +81,10 @@ async function stream({ vae, parameters, data, options, rows, encoder, programs 
   const { samples, seed, purpose, signal, onProgress } = options;
   const size = staticSize(event);
   const noiseFloats = programs.reduce((total, { k }) => total + k * rows * latent + 16, 0);
-  const kernels = createKernels(4 * (rows * (size + 3 * latent + 3) + noiseFloats) + batchBytes(rows, size) + 64 * 16);
+  const kernels = createKernels(4 * (rows * (size + 2 * latent + 3) + noiseFloats) + batchBytes(rows, size) + 64 * 16);
   const arrays: BatchArrays = {
     kernels,
     x: kernels.float32(rows * size),
-    noise: kernels.float32(rows * latent), // the filler's own draw, which is not used here
     weight: kernels.float32(rows),
     example: kernels.uint32(rows),
     pixels: kernels.uint8(rows * size),

@@ -1,4 +1,4 @@
-import { add } from "./ops/elementwise.ts";
+import { add } from "./ops/arithmetic.ts";
 import { expand, expandOperator } from "./ops/structure.ts";
 import { formatShape } from "./shape.ts";
 import { constant, isLeaf, shapeError, type Tensor } from "./tensor.ts";

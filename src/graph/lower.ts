@@ -9,7 +9,7 @@ import {
   type OnnxValue,
   onnxType,
 } from "./onnx.ts";
-import { formatShape, isSymbolic, type Shape, sameShape, staticSize } from "./shape.ts";
+import { formatShape, type Shape, sameShape, staticSize } from "./shape.ts";
 import { type Dtype, type Emitter, isLeaf, type OnnxAttribute, type Tensor } from "./tensor.ts";
 
 export type Precision = "float32" | "float64";
@@ -196,9 +196,4 @@ function floatBytes(data: ArrayLike<number>, precision: Precision): Uint8Array {
 
 function intBytes(data: readonly number[]): Uint8Array {
   return new Uint8Array(BigInt64Array.from(data, BigInt).buffer);
-}
-
-/** Whether a signature has a symbolic dimension, so that its size is known only at run time. */
-export function isDynamic({ shape }: Signature): boolean {
-  return shape.some(isSymbolic);
 }

@@ -1,4 +1,7 @@
-import * as elementwise from "./ops/elementwise.ts";
+import * as activation from "./ops/activation.ts";
+import * as arithmetic from "./ops/arithmetic.ts";
+import * as comparison from "./ops/comparison.ts";
+import * as functions from "./ops/functions.ts";
 import * as join from "./ops/join.ts";
 import * as linear from "./ops/linear.ts";
 import * as reduce from "./ops/reduce.ts";
@@ -14,7 +17,18 @@ const isOperator = (value: unknown): value is Operator =>
  * operator that it has no cases for, so a new one cannot escape it: exporting it from its family enters it here.
  */
 export const operators: ReadonlyMap<string, Operator> = new Map(
-  [elementwise, join, linear, reduce, select, structure, { constantOperator, inputOperator, parameterOperator }]
+  [
+    activation,
+    arithmetic,
+    comparison,
+    functions,
+    join,
+    linear,
+    reduce,
+    select,
+    structure,
+    { constantOperator, inputOperator, parameterOperator },
+  ]
     .flatMap((family) => Object.values(family))
     .filter(isOperator)
     .map((operator) => [operator.name, operator]),

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
 import { ShapeError } from "../errors.ts";
 import { grad } from "./grad.ts";
-import * as e from "./ops/elementwise.ts";
+import { add, div, mul, neg, sub } from "./ops/arithmetic.ts";
+import { asFloat, asInt, equal, greater, less, where } from "./ops/comparison.ts";
+import { exp } from "./ops/functions.ts";
 import { concat, pad, slice, split } from "./ops/join.ts";
 import { linear, matmul } from "./ops/linear.ts";
 import { logsumexp, max, mean } from "./ops/reduce.ts";
@@ -12,7 +14,7 @@ import { constant, input, labelled, parameter, type Tensor } from "./tensor.ts";
 const x = input("x", ["batch", 3]);
 const y = input("y", ["batch", 4]);
 const index = input("index", ["batch"], "int");
-const truth = e.greater(x, 0);
+const truth = greater(x, 0);
 
 /** Its message, which ends with the line of this file that called `build`. */
 function refusal(build: () => Tensor | readonly Tensor[]): string {
@@ -28,7 +30,7 @@ function refusal(build: () => Tensor | readonly Tensor[]): string {
 test("a mismatch names the operator, the shapes and the line that built it", () => {
   const lineOf = (error: Error) => Number(/tensor\.test\.ts:(\d+):\d+/.exec(error.stack ?? "")![1]);
   const here = lineOf(new Error());
-  const message = refusal(() => e.add(x, y)); // one line below `here`
+  const message = refusal(() => add(x, y)); // one line below `here`
   expect(message).toMatch(
     /^add: cannot broadcast \(batch, 3\) with \(batch, 4\); inputs: x \(batch, 3\), y \(batch, 4\); built at /,
   );
@@ -36,31 +38,27 @@ test("a mismatch names the operator, the shapes and the line that built it", () 
 });
 
 test("the line is found where the operator was called within another function's loop", () => {
-  expect(refusal(() => [1, 2].map(() => e.add(x, y)))).toMatch(/tensor\.test\.ts:\d+:\d+$/);
+  expect(refusal(() => [1, 2].map(() => add(x, y)))).toMatch(/tensor\.test\.ts:\d+:\d+$/);
   expect(refusal(() => split(x, 1, [2, 0, 1]))).toMatch(/^slice: .*tensor\.test\.ts:\d+:\d+$/);
 });
 
 test("a label stands in the message", () => {
-  expect(refusal(() => e.mul(labelled(e.exp(x), "scale"), y))).toContain("inputs: scale (batch, 3), y (batch, 4)");
+  expect(refusal(() => mul(labelled(exp(x), "scale"), y))).toContain("inputs: scale (batch, 3), y (batch, 4)");
 });
 
 test.each<[string, () => Tensor | readonly Tensor[], RegExp]>([
-  ["binary of unlike types", () => e.add(x, index), /^add: cannot broadcast|^add: expected two of one number type/],
-  ["unary of whole numbers", () => e.exp(index), /^exp: expected floats, got int/],
+  ["binary of unlike types", () => add(x, index), /^add: cannot broadcast|^add: expected two of one number type/],
+  ["unary of whole numbers", () => exp(index), /^exp: expected floats, got int/],
   ["sum of truth values", () => sum(truth), /^sum: expected numbers, got bool/],
-  ["order of truth values", () => e.less(truth, truth), /^less: truth values have no order/],
+  ["order of truth values", () => less(truth, truth), /^less: truth values have no order/],
   [
     "comparison of unlike types",
-    () => e.equal(sum(index), sum(x)),
+    () => equal(sum(index), sum(x)),
     /^equal: expected two of one type, got int and float/,
   ],
-  ["choice by a number", () => e.where(x, x, x), /^where: expected a bool condition, got float/],
-  [
-    "choice of unlike shapes",
-    () => e.where(truth, x, y),
-    /^where: the condition and the two branches do not broadcast/,
-  ],
-  ["choice of unlike types", () => e.where(truth, e.asInt(x), x), /^where: expected two branches of one type/],
+  ["choice by a number", () => where(x, x, x), /^where: expected a bool condition, got float/],
+  ["choice of unlike shapes", () => where(truth, x, y), /^where: the condition and the two branches do not broadcast/],
+  ["choice of unlike types", () => where(truth, asInt(x), x), /^where: expected two branches of one type/],
   [
     "reshape of another size",
     () => reshape(x, ["batch", 4]),
@@ -87,7 +85,7 @@ test.each<[string, () => Tensor | readonly Tensor[], RegExp]>([
     () => matmul(input("a", [2, 3, 3]), input("b", [3, 3, 3])),
     /^matmul: leading dimensions differ/,
   ],
-  ["matmul of whole numbers", () => matmul(e.asInt(x), e.asInt(x), { transposeB: true }), /^matmul: expected floats/],
+  ["matmul of whole numbers", () => matmul(asInt(x), asInt(x), { transposeB: true }), /^matmul: expected floats/],
   [
     "linear of another width",
     () => linear(y, parameter("w", [3, 2]), parameter("b", [2])),
@@ -126,12 +124,12 @@ test.each<[string, () => Tensor | readonly Tensor[], RegExp]>([
 
 test("what changes nothing is left out", () => {
   for (const same of [
-    e.add(x, 0),
-    e.add(0, x),
-    e.sub(x, 0),
-    e.mul(1, x),
-    e.mul(x, constant([1], [1, 1])),
-    e.div(x, 1),
+    add(x, 0),
+    add(0, x),
+    sub(x, 0),
+    mul(1, x),
+    mul(x, constant([1], [1, 1])),
+    div(x, 1),
     reshape(x, ["batch", 3]),
     sum(x, []),
     max(x, []),
@@ -139,32 +137,32 @@ test("what changes nothing is left out", () => {
     pad(x, 1, 0, 0),
     concat([x], 1),
     expand(x, x),
-    e.asFloat(x),
-    e.asInt(index),
+    asFloat(x),
+    asInt(index),
   ]) // prettier-ignore
     expect(same).toBe(x === same ? x : index);
-  expect(e.mul(x, expand(constant(1), x))).toBe(x);
+  expect(mul(x, expand(constant(1), x))).toBe(x);
 });
 
 test("a number that adds an axis is not left out", () => {
-  expect(e.add(x, constant([0], [1, 1, 1])).shape).toEqual([1, "batch", 3]);
-  expect(e.mul(constant([1], [1, 1, 1]), x).shape).toEqual([1, "batch", 3]);
-  expect(e.div(sum(x), constant([2], [1, 1])).shape).toEqual([1, 1]);
-  expect(e.sub(constant(2), constant([2], [1, 1])).shape).toEqual([1, 1]);
+  expect(add(x, constant([0], [1, 1, 1])).shape).toEqual([1, "batch", 3]);
+  expect(mul(constant([1], [1, 1, 1]), x).shape).toEqual([1, "batch", 3]);
+  expect(div(sum(x), constant([2], [1, 1])).shape).toEqual([1, 1]);
+  expect(sub(constant(2), constant([2], [1, 1])).shape).toEqual([1, 1]);
 });
 
 test("elementwise operators come before an expansion, which computes less", () => {
   const wide = expand(parameter("logvar", [1]), x);
-  for (const made of [e.exp(wide), e.neg(wide), e.mul(wide, -0.5), e.sub(1, wide), e.exp(e.mul(e.add(wide, 3), 0.5))]) {
+  for (const made of [exp(wide), neg(wide), mul(wide, -0.5), sub(1, wide), exp(mul(add(wide, 3), 0.5))]) {
     expect(made.operator).toBe(expandOperator);
     expect(made.shape).toEqual(["batch", 3]);
     expect(made.inputs[0]!.shape).toEqual([1]);
   }
-  expect(e.add(x, wide).inputs[1]).toBe(wide.inputs[0]);
+  expect(add(x, wide).inputs[1]).toBe(wide.inputs[0]);
 });
 
 test("a leaf keeps its name under a label", () => {
   expect(labelled(x, "logits")).toBe(x);
-  const y = e.exp(x);
+  const y = exp(x);
   expect(labelled(y, "scale")).toEqual({ ...y, label: "scale" });
 });

@@ -1,15 +1,15 @@
 import type { Binarization } from "../config.ts";
 import type { Examples } from "../data/dataset.ts";
 import type { Kernels } from "../runtime/kernels.ts";
-import { type Key, siteKey } from "../runtime/philox.ts";
+import { siteKey } from "../runtime/philox.ts";
 
 /** The arrays that a batch is written to, all in the kernels' memory. */
 export interface BatchArrays {
   readonly kernels: Kernels;
   /** (rows, ...event) */
   readonly x: Float32Array;
-  /** (samples, rows, latent) */
-  readonly noise: Float32Array;
+  /** (samples, rows, latent); absent where none is wanted. */
+  readonly noise?: Float32Array;
   /** (rows): 1 for an example, 0 for padding. */
   readonly weight: Float32Array;
   /** (rows): what the draws of each row are keyed by. */
@@ -28,6 +28,8 @@ export function batchBytes(rows: number, eventSize: number): number {
 export interface BatchOptions {
   readonly binarization: Binarization;
   readonly seed: number;
+  /** Seed of static binarization, which belongs to the data. Default: `seed`. */
+  readonly dataSeed?: number;
   /** "train", "validation" or "test": draws at different purposes are independent. */
   readonly purpose: string;
 }
@@ -44,19 +46,22 @@ export type FillBatch = (rows: Uint32Array, draw: { readonly epoch: number; read
 export function batchFiller(
   data: Examples,
   arrays: BatchArrays,
-  { binarization, seed, purpose }: BatchOptions,
+  { binarization, seed, dataSeed = seed, purpose }: BatchOptions,
 ): FillBatch {
   const { kernels, x, noise, weight, example, pixels, latent, samples } = arrays;
   const capacity = weight.length;
   const size = x.length / capacity;
   const noiseKey = siteKey(seed, `noise/${purpose}`);
-  const pixelKey = siteKey(seed, `binarize/${purpose}`);
+  const pixelKey = siteKey(binarization === "static" ? dataSeed : seed, `binarize/${purpose}`);
+  const chosen = new Uint32Array(capacity);
+  const exampleAt = (row: number) => data.values.subarray(row * size, (row + 1) * size);
   return (rows, { epoch, step }) => {
     for (let i = 0; i < capacity; i++) {
       const row = rows[i] ?? rows[0]!; // padding repeats a row, so that its values are ordinary ones
       weight[i] = i < rows.length ? 1 : 0;
       example[i] = data.index[row]!;
-      const source = data.values.subarray(row * size, (row + 1) * size);
+      chosen[i] = row;
+      const source = exampleAt(row);
       if (source instanceof Uint8Array) pixels.set(source, i * size);
       else x.set(source, i * size);
     }
@@ -64,13 +69,15 @@ export function batchFiller(
     if (data.values instanceof Uint8Array) {
       if (binarization === "none") kernels.unitInterval(x, pixels);
       else kernels.binarize(x, pixels, pixelKey, drawn, example, size);
-    } else if (binarization !== "none") binarizeFloats(arrays, pixelKey, drawn, size);
-    kernels.normals(noise, noiseKey, step, example, latent, 0, samples);
+    } else if (binarization !== "none") {
+      kernels.uniforms(x, pixelKey, drawn, example, size);
+      for (let i = 0; i < capacity; i++) onesBelow(x.subarray(i * size, (i + 1) * size), exampleAt(chosen[i]!));
+    }
+    if (noise) kernels.normals(noise, noiseKey, step, example, latent, 0, samples);
   };
 }
 
-/** Binarization of values that are no grey levels but probabilities between 0 and 1. */
-function binarizeFloats({ kernels, x, pixels, example }: BatchArrays, key: Key, drawn: number, size: number): void {
-  for (let i = 0; i < x.length; i++) pixels[i] = Math.round(x[i]! * 255);
-  kernels.binarize(x, pixels, key, drawn, example, size);
+/** Turns uniform draws into 1 with the given probabilities, else 0: a probability of 0 is never 1, one of 1 always. */
+function onesBelow(draws: Float32Array, probabilities: ArrayLike<number>): void {
+  for (let i = 0; i < draws.length; i++) draws[i] = draws[i]! < probabilities[i]! ? 1 : 0;
 }

@@ -215,7 +215,7 @@ describe.each(table)("$name", (row) => {
     const trained = { epoch: 1, step: 5, data: "0123456789abcdef", dataName: "eight" };
     await saveModel(storage, { format: "vaekit-model", version: 1, event, config, trained }, vae, parameters);
     const loaded = await loadModel(storage);
-    expect(loaded.description).toEqual({ format: "vaekit-model", version: 1, event, config, trained });
+    expect(loaded.description).toMatchObject({ format: "vaekit-model", version: 1, event, config, trained });
     expect(loaded.weights).toEqual(parameters);
     const outputs = async (model: Vae, weights: Readonly<Record<string, Float32Array>>) => {
       const { mean, logvar } = model.encode(input("x", ["batch", ...event]));

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { untrained } from "../../test/models.ts";
+import type { Backend } from "../runtime/backend.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { inference } from "./inference.ts";
 
@@ -26,5 +27,42 @@ test("rows of the wrong width are refused with both numbers", async () => {
     "x: expected 1 rows of 63 values (63), got 62 values",
   );
   await expect(used.decode(new Float32Array(7), 2)).rejects.toThrow("z: expected 2 rows of 3 values (6), got 7 values");
+  await used.close();
+});
+
+test("calls at once do not mix their rows", async () => {
+  const used = inference(model, await cpuBackend(1));
+  const inputs = [130, 1, 5].map((rows, call) => Float32Array.from({ length: rows * 63 }, (_, i) => (i + call) % 2));
+  const apart = [];
+  for (const x of inputs) apart.push(await used.encode(x, x.length / 63));
+  const together = await Promise.all(inputs.map((x) => used.encode(x, x.length / 63)));
+  expect(together).toEqual(apart);
+  expect(apart[1]!.mean).not.toEqual(apart[2]!.mean.slice(0, 3));
+  const images = await Promise.all(apart.map(({ mean }) => used.decode(mean, mean.length / 3)));
+  for (const [i, { mean }] of apart.entries()) expect(await used.decode(mean, mean.length / 3)).toEqual(images[i]);
+  await used.close();
+});
+
+test("a call that fails does not fail the one that waits behind it", async () => {
+  const backend = await cpuBackend(1);
+  let runs = 0;
+  const failing: Backend = {
+    ...backend,
+    async compile(...given) {
+      const executable = await backend.compile(...given);
+      const bind: typeof executable.bind = (...arrays) => {
+        const run = executable.bind(...arrays);
+        return async () => {
+          if (runs++ === 0) throw new Error("the first run fails");
+          await run();
+        };
+      };
+      return { ...executable, bind };
+    },
+  };
+  const used = inference(model, failing);
+  const x = new Float32Array(63).fill(0.5);
+  const [first, second] = await Promise.allSettled([used.encode(x, 1), used.encode(x, 1)]);
+  expect([first.status, second.status]).toEqual(["rejected", "fulfilled"]);
   await used.close();
 });

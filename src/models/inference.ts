@@ -18,7 +18,10 @@ export interface Inference {
   /** Shape of one example. */
   readonly event: readonly number[];
   readonly latent: number;
-  /** q(z|x): x (rows, ...event). A row's result does not depend on the rows beside it. */
+  /**
+   * q(z|x): x (rows, ...event), left as it is until the result is there. A row's result does not depend on the rows
+   * beside it. Several calls at once are computed one after the other.
+   */
   encode(x: Float32Array, rows: number): Promise<Posteriors>;
   /** Mean of p(x|z): z (rows, latent) → (rows, ...event). */
   decode(z: Float32Array, rows: number): Promise<Float32Array>;
@@ -49,26 +52,38 @@ export function inference({ description, vae, weights }: PortableModel, backend:
     );
     const program = compile(backend, outputs);
     const run = program.then((compiled) => compiled.bind(chunkRows, { ...weights, [name]: source }, results));
+    let last: Promise<unknown> = run.catch(() => undefined);
+
+    const apply = async (values: Float32Array, rows: number): Promise<Record<string, Float32Array>> => {
+      const all = Object.fromEntries(
+        Object.entries(widths).map(([key, columns]) => [key, new Float32Array(rows * columns)]),
+      );
+      for (let from = 0; from < rows; from += chunkRows) {
+        const count = Math.min(chunkRows, rows - from);
+        source.fill(0);
+        source.set(values.subarray(from * width, (from + count) * width));
+        await (await run)();
+        for (const [key, columns] of Object.entries(widths))
+          all[key]!.set(results[key]!.subarray(0, count * columns), from * columns);
+      }
+      return all;
+    };
+
     return {
+      /** Calls take their turns, for they share the arrays above. One that fails does not fail the next. */
       async apply(values: Float32Array, rows: number): Promise<Record<string, Float32Array>> {
         if (values.length !== rows * width)
           throw new ShapeError(
             `${name}: expected ${rows} rows of ${width} values (${rows * width}), got ${values.length} values`,
           );
-        const all = Object.fromEntries(
-          Object.entries(widths).map(([key, columns]) => [key, new Float32Array(rows * columns)]),
-        );
-        for (let from = 0; from < rows; from += chunkRows) {
-          const count = Math.min(chunkRows, rows - from);
-          source.fill(0);
-          source.set(values.subarray(from * width, (from + count) * width));
-          await (await run)();
-          for (const [key, columns] of Object.entries(widths))
-            all[key]!.set(results[key]!.subarray(0, count * columns), from * columns);
-        }
-        return all;
+        const result = last.then(() => apply(values, rows));
+        last = result.catch(() => undefined);
+        return result;
       },
-      release: async () => (await program).release(),
+      async release() {
+        await last;
+        await (await program).release();
+      },
     };
   };
 

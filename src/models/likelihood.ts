@@ -1,6 +1,7 @@
 import { bernoulli } from "../distributions/bernoulli.ts";
 import { normal } from "../distributions/normal.ts";
-import { add, softplus } from "../graph/ops/elementwise.ts";
+import { softplus } from "../graph/ops/activation.ts";
+import { add } from "../graph/ops/arithmetic.ts";
 import { expand, reshape } from "../graph/ops/structure.ts";
 import type { Shape } from "../graph/shape.ts";
 import { staticSize } from "../graph/shape.ts";

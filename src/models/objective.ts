@@ -1,8 +1,9 @@
 import type { Distribution } from "../distributions/distribution.ts";
 import { kl } from "../distributions/kl.ts";
-import { add, div, mul, neg, sub } from "../graph/ops/elementwise.ts";
+import { add, div, mul, neg, sub } from "../graph/ops/arithmetic.ts";
 import { sum, sumEvent } from "../graph/ops/structure.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { sameShape } from "../graph/shape.ts";
+import { shapeError, type Tensor } from "../graph/tensor.ts";
 import type { Vae } from "./vae.ts";
 
 /** Named terms of an objective, in nats and per example: (batch). */
@@ -44,8 +45,14 @@ export function betaObjective({ distortionNats, rateNats }: Terms, beta: Tensor)
  * that pad a last partial batch, count for nothing.
  * @param perExample (batch)
  * @param weight (batch), not all 0
+ * @throws ShapeError unless the two shapes are equal: broadcasting would count examples several times
  */
 export function weightedMean(perExample: Tensor, weight: Tensor): Tensor {
+  if (!sameShape(perExample.shape, weight.shape))
+    throw shapeError("weightedMean", "expected two tensors of one shape, a number and a weight for each example", [
+      perExample,
+      weight,
+    ]);
   return div(sum(mul(perExample, weight)), sum(weight));
 }
 

@@ -10,6 +10,8 @@ export interface ModelDescription {
   readonly version: 1;
   readonly event: readonly number[];
   readonly config: Config;
+  /** SHA-256 of the weights' file in hexadecimal: the two files belong together. */
+  readonly weightsSha256: string;
   /** Where the weights come from. */
   readonly trained: { readonly epoch: number; readonly step: number; readonly data: string; readonly dataName: string };
 }
@@ -26,15 +28,17 @@ const files = { description: "model/model.json", weights: "model/weights.safeten
 /** Writes the portable model: model/model.json and model/weights.safetensors, the description last. */
 export async function saveModel(
   storage: Storage,
-  description: ModelDescription,
+  description: Omit<ModelDescription, "weightsSha256">,
   vae: Vae,
   weights: Readonly<Record<string, Float32Array>>,
 ): Promise<void> {
   const tensors = new Map<string, NamedArray>(
     vae.parameters.map(({ path, shape }) => [path, { shape, data: weights[path]! }]),
   );
-  await storage.write(files.weights, encodeSafetensors(tensors, { format: description.format }));
-  await storage.write(files.description, `${JSON.stringify(description, null, 2)}\n`);
+  const bytes = encodeSafetensors(tensors, { format: description.format });
+  await storage.write(files.weights, bytes);
+  const complete: ModelDescription = { ...description, weightsSha256: await sha256(bytes) };
+  await storage.write(files.description, `${JSON.stringify(complete, null, 2)}\n`);
 }
 
 /**
@@ -51,13 +55,19 @@ export async function loadModel(storage: Storage): Promise<PortableModel> {
   const description = parseDescription(new TextDecoder().decode(await storage.read(files.description)), file);
   const vae = buildVae(description.config.model, description.event);
   const weightsFile = `${storage.location}/${files.weights}`;
-  const { tensors } = decodeSafetensors(await storage.read(files.weights), weightsFile);
+  const bytes = await storage.read(files.weights);
+  const { tensors } = decodeSafetensors(bytes, weightsFile);
   const weights: Record<string, Float32Array> = {};
   for (const { path, shape } of vae.parameters) weights[path] = fitting(tensors, path, shape, weightsFile);
   const extra = [...tensors.keys()].find((path) => !(path in weights));
   if (extra !== undefined)
     throw new RunError(
       `${weightsFile}: tensor "${extra}" has no place in the model that ${files.description} describes`,
+    );
+  // Last, so that damage that can be named has been named.
+  if ((await sha256(bytes)) !== description.weightsSha256)
+    throw new RunError(
+      `${weightsFile}: not the weights that ${files.description} was written with. If the run is training, try again; if it was killed, resume it (vaekit train … --resume), which writes both anew`,
     );
   return { description, vae, weights };
 }
@@ -108,4 +118,9 @@ function parseDescription(text: string, file: string): ModelDescription {
     if (error instanceof VaekitError) throw new RunError(error.message, { cause: error });
     throw error;
   }
+}
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
+  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,4 +1,5 @@
-import { elu, relu, silu, softplus, tanh } from "../graph/ops/elementwise.ts";
+import { elu, relu, silu, softplus } from "../graph/ops/activation.ts";
+import { tanh } from "../graph/ops/functions.ts";
 import { linear } from "../graph/ops/linear.ts";
 import { labelled, type Tensor } from "../graph/tensor.ts";
 import { type Initializer, type Scope, zeros } from "./parameters.ts";

@@ -1,5 +1,6 @@
+import { activeNats, countActive } from "../evaluate/figures.ts";
 import { decimalsFor, escapeHtml, formatDuration, formatNumber, formatPercent, plural } from "./format.ts";
-import { ACTIVE_NATS, bestEpoch, countActive, type ReportFigure, type ReportInput } from "./input.ts";
+import { bestEpoch, type ReportFigure, type ReportInput } from "./input.ts";
 
 interface Card {
   readonly name: string;
@@ -30,29 +31,37 @@ function likelihoodCards(input: ReportInput): Card[] {
   const values = evaluated(input);
   if (values === undefined) return validationCards(input);
   const split = input.figures?.split ?? "";
-  const card = (name: string, figure: ReportFigure | undefined) =>
-    figure === undefined ? [] : [figureCard(name, figure, split)];
+  const card = (name: string, figure: ReportFigure | undefined, note = "") =>
+    figure === undefined ? [] : [figureCard(name, figure, split, note)];
+  const { nllNats, negElboNats, bitsPerDim, distortionNats, rateNats } = values;
   return [
-    ...card("−log p(x)", values.nllNats),
-    ...card("−ELBO", values.negElboNats),
-    ...card("Bits per dimension", values.bitsPerDim),
-    ...card("Distortion", values.distortionNats),
-    ...card("Rate", values.rateNats),
+    ...card("−log p(x)", nllNats, measureInWords(nllNats)),
+    ...card("−ELBO", negElboNats, measureInWords(negElboNats)),
+    ...card("Bits per dimension", bitsPerDim, measureInWords(bitsPerDim)),
+    ...card("Distortion", distortionNats),
+    ...card("Rate", rateNats),
   ];
 }
 
-function figureCard(name: string, figure: ReportFigure, split: string): Card {
+function figureCard(name: string, figure: ReportFigure, split: string, note: string): Card {
   const decimals = decimalsFor(figure.standardError);
   return {
     name,
     value: formatNumber(figure.mean, decimals),
     unit: figure.unit,
     detail: [
-      figure.standardError > 0 ? `± ${formatNumber(figure.standardError, decimals)} standard error` : "",
+      figure.standardError ? `± ${formatNumber(figure.standardError, decimals)} standard error` : "",
       `${formatNumber(figure.examples)} ${split} examples`,
       `k = ${formatNumber(figure.samples)}, ${binarizationInWords(figure.binarization)}`,
+      note,
     ],
   };
+}
+
+/** What the number is, where it is not of a probability. */
+function measureInWords(figure: ReportFigure | undefined): string {
+  if (figure?.measure === "cross-entropy") return "a cross-entropy, no likelihood";
+  return figure?.measure === "density" ? "of a density on the data's scale" : "";
 }
 
 function binarizationInWords(binarization: string): string {
@@ -95,10 +104,10 @@ function activeCard({ klByDimension }: ReportInput): Card[] {
   if (klByDimension === undefined || klByDimension.length === 0) return [];
   return [
     {
-      name: "Active units",
+      name: "Active latents",
       value: formatNumber(countActive(klByDimension)),
       unit: `of ${formatNumber(klByDimension.length)}`,
-      detail: [`latent dimensions with a mean KL above ${ACTIVE_NATS} nats`],
+      detail: [`latent dimensions with a mean KL above ${activeNats} nats`],
     },
   ];
 }

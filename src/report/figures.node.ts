@@ -3,14 +3,13 @@ import { generate } from "../apps/generate.ts";
 import { type InterpolationPath, interpolate } from "../apps/interpolate.ts";
 import { writeOutput } from "../apps/output.node.ts";
 import { reconstruct } from "../apps/reconstruct.ts";
-import { klByDimension, orderByKl, traverse } from "../apps/traverse.ts";
+import { orderByKl, traverse } from "../apps/traverse.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
 import { type DataChoice, loadRunSplit } from "../models/run-data.node.ts";
 import { imageGrid, type Picture, sideBySide } from "./grid.ts";
+import { latentRates } from "./latent-rates.node.ts";
 import { encodePng } from "./png.node.ts";
 
-/** Examples from which the KL of each latent dimension is taken when a traversal is ordered by it. */
-const KL_EXAMPLES = 1000;
 const MOST_COLUMNS = 32;
 
 interface PictureOptions {
@@ -91,8 +90,7 @@ export async function traverseRun(options: TraverseRunOptions) {
   const { run, out, steps, range = 3, dimensions, example, ...choice } = options;
   return withRun(run, async (model) => {
     const data = await loadRunSplit(model, choice);
-    const rows = Math.min(KL_EXAMPLES, data.count);
-    const klNats = klByDimension(await model.encode(examplesOf(data, 0, rows), rows), model.latent);
+    const klNats = await latentRates(model, data);
     const order = orderByKl(klNats).slice(0, dimensions);
     const start =
       example === undefined ? undefined : (await model.encode(exampleAt(data, example, "--example"), 1)).mean;

@@ -42,6 +42,17 @@ test("the cost of an example, with error, bits and method", () => {
   );
 });
 
+test("what has no standard error, or is no likelihood, is said to be so", () => {
+  const said = (change: Partial<ReportFigure>) =>
+    text({ figures: { split: "test", values: { negElboNats: { ...figure(90), ...change } } } });
+  expect(said({ standardError: null, examples: 1 })).toBe(
+    "note: A test example costs 90.00 nats (by the bound, −ELBO; the true cost is lower; 1 example).",
+  );
+  expect(said({ measure: "cross-entropy" })).toBe(
+    "note: A test example costs 90.00 ± 0.20 nats (−ELBO with a cross-entropy of values that are not binarized: no likelihood; 1,000 examples).",
+  );
+});
+
 test("the bound is set against the estimate only where binarization and examples agree", () => {
   const compared = (negElboNats: ReportFigure) =>
     text({ figures: { split: "test", values: { nllNats: figure(87, 5000), negElboNats } } });

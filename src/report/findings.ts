@@ -1,5 +1,6 @@
+import { activeNats, countActive } from "../evaluate/figures.ts";
 import { decimalsFor, formatNumber, formatPercent, plural } from "./format.ts";
-import { ACTIVE_NATS, bestEpoch, countActive, type ReportEpoch, type ReportFigure, type ReportInput } from "./input.ts";
+import { bestEpoch, type ReportEpoch, type ReportFigure, type ReportInput } from "./input.ts";
 
 /** One sentence that the numbers support, and whether it is welcome, neutral or calls for action. */
 export interface Finding {
@@ -36,7 +37,9 @@ function likelihoodFindings({ figures }: ReportInput): Finding[] {
     const how =
       main === nllNats
         ? `estimated by importance sampling with k = ${formatNumber(main.samples)}`
-        : "by the bound, −ELBO; the true cost is lower";
+        : main.measure === "cross-entropy"
+          ? "−ELBO with a cross-entropy of values that are not binarized: no likelihood"
+          : "by the bound, −ELBO; the true cost is lower";
     const bits =
       bitsPerDim !== undefined && comparable(main, bitsPerDim)
         ? `, or ${formatNumber(bitsPerDim.mean, decimalsFor(bitsPerDim.standardError))} bits per dimension`
@@ -48,7 +51,7 @@ function likelihoodFindings({ figures }: ReportInput): Finding[] {
   }
   if (nllNats !== undefined && negElboNats !== undefined && comparable(nllNats, negElboNats)) {
     const gap = negElboNats.mean - nllNats.mean;
-    const error = Math.hypot(nllNats.standardError, negElboNats.standardError);
+    const error = Math.hypot(nllNats.standardError ?? 0, negElboNats.standardError ?? 0);
     if (gap > 0) {
       found.push({
         kind: "note",
@@ -74,15 +77,15 @@ function comparable(a: ReportFigure, b: ReportFigure): boolean {
 
 function withError(figure: ReportFigure): string {
   const decimals = decimalsFor(figure.standardError);
-  const error = figure.standardError > 0 ? ` ± ${formatNumber(figure.standardError, decimals)}` : "";
+  const error = figure.standardError ? ` ± ${formatNumber(figure.standardError, decimals)}` : "";
   return `${formatNumber(figure.mean, decimals)}${error} ${figure.unit}`;
 }
 
-function latentFindings(klByDimension: Float32Array | undefined): Finding[] {
+function latentFindings(klByDimension: ArrayLike<number> | undefined): Finding[] {
   if (klByDimension === undefined || klByDimension.length === 0) return [];
   const active = countActive(klByDimension);
   const count = klByDimension.length;
-  const start = `${active} of ${plural(count, "latent dimension")} ${active === 1 ? "carries" : "carry"} more than ${ACTIVE_NATS} nats`;
+  const start = `${active} of ${plural(count, "latent dimension")} ${active === 1 ? "carries" : "carry"} more than ${activeNats} nats`;
   if (active === 0) {
     return [
       {

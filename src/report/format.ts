@@ -20,8 +20,8 @@ export function formatNumber(value: number, decimals = 0): string {
 }
 
 /** Decimals that show the standard error's first digit, and its second where the first is 1 or 2; two without one. */
-export function decimalsFor(standardError: number): number {
-  if (!(standardError > 0) || !Number.isFinite(standardError)) return 2;
+export function decimalsFor(standardError: number | null): number {
+  if (standardError === null || !(standardError > 0) || !Number.isFinite(standardError)) return 2;
   const exponent = Math.floor(Math.log10(standardError));
   const digits = standardError / 10 ** exponent < 2.95 ? 2 : 1;
   return Math.min(6, Math.max(0, digits - 1 - exponent));

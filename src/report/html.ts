@@ -1,9 +1,10 @@
 import { UsageError } from "../errors.ts";
+import { activeNats } from "../evaluate/figures.ts";
 import { headlineCards } from "./cards.ts";
 import type { Charts } from "./charts.ts";
 import { type Finding, findings } from "./findings.ts";
 import { decimalsFor, escapeHtml, formatNumber, plural } from "./format.ts";
-import { ACTIVE_NATS, type ReportFigure, type ReportInput, type ReportPicture, type ReportTraversal } from "./input.ts";
+import type { ReportFigure, ReportInput, ReportPicture, ReportTraversal } from "./input.ts";
 import { styleSheet } from "./style.ts";
 import type { Chart } from "./vega.ts";
 
@@ -159,7 +160,7 @@ function klSection(chart: Chart | undefined): Section | undefined {
     id: "kl",
     title: "KL by latent dimension",
     short: "KL",
-    lede: `How much each dimension tells about an example, on average. One above ${ACTIVE_NATS} nats counts as active.`,
+    lede: `How much each dimension tells about an example, on average over at most 1,000 examples. One above ${activeNats} nats counts as active.`,
     body: plate({ ...chart, title: "Mean KL from the prior, greatest first" }, " wide bars"),
   };
 }
@@ -232,7 +233,7 @@ function figureRow(name: string, figure: ReportFigure): string {
   const cells = [
     name,
     formatNumber(figure.mean, decimals),
-    formatNumber(figure.standardError, decimals),
+    figure.standardError === null ? "" : formatNumber(figure.standardError, decimals),
     figure.unit,
     formatNumber(figure.examples),
     formatNumber(figure.samples),

@@ -1,12 +1,16 @@
+import type { Measure } from "../evaluate/figures.ts";
+
 /** One figure of an evaluation: a mean over examples with its standard error. The shape of evaluate's Figure. */
 export interface ReportFigure {
   readonly mean: number;
-  readonly standardError: number;
+  readonly standardError: number | null;
   readonly unit: "nats" | "bits/dim" | "samples";
   readonly examples: number;
   /** Importance or Monte-Carlo samples per example, k. */
   readonly samples: number;
   readonly binarization: string;
+  /** Default: probability. */
+  readonly measure?: Measure | undefined;
 }
 
 /** The parts of the objective, in nats per example: negElboNats = distortionNats + rateNats. */
@@ -79,8 +83,8 @@ export interface ReportInput {
   readonly metrics: readonly ReportEpoch[];
   /** Figures by evaluate's names: nllNats, negElboNats, distortionNats, rateNats, bitsPerDim, and others. */
   readonly figures?: { readonly split: string; readonly values: Readonly<Record<string, ReportFigure>> } | undefined;
-  /** (latent): mean over examples of each dimension's KL from the prior, in nats. */
-  readonly klByDimension?: Float32Array | undefined;
+  /** (latent): mean over at most 1,000 examples of each dimension's KL from the prior, in nats. */
+  readonly klByDimension?: ArrayLike<number> | undefined;
   readonly samples?: readonly ReportPicture[] | undefined;
   readonly reconstructions?: readonly ReportPicture[] | undefined;
   readonly traversals?: readonly ReportTraversal[] | undefined;
@@ -90,13 +94,6 @@ export interface ReportInput {
   readonly config?: unknown;
   /** Versions, threads, device, seed: shown as given, in this order. */
   readonly environment?: Readonly<Record<string, string | number | boolean | null>> | undefined;
-}
-
-/** A latent dimension carries information when its KL exceeds this; below, it all but equals the prior. */
-export const ACTIVE_NATS = 0.01;
-
-export function countActive(klByDimension: Float32Array): number {
-  return klByDimension.reduce((count, nats) => count + (nats > ACTIVE_NATS ? 1 : 0), 0);
 }
 
 /** The epoch whose validation bound is best; of the training bound where there is no validation. */

@@ -1,5 +1,6 @@
+import { activeNats, countActive } from "../evaluate/figures.ts";
 import { formatNumber, formatPercent } from "./format.ts";
-import { ACTIVE_NATS, countActive, type ReportScatter } from "./input.ts";
+import type { ReportScatter } from "./input.ts";
 import { CATEGORIES, themed } from "./theme.ts";
 import { type Chart, drawSvg } from "./vega.ts";
 
@@ -7,15 +8,15 @@ const MAX_POINTS = 5000;
 const OTHER = "other";
 
 /** KL of each latent dimension, greatest first; those below the threshold are grey. */
-export async function klChart(klByDimension: Float32Array): Promise<Chart> {
+export async function klChart(klByDimension: ArrayLike<number>): Promise<Chart> {
   const count = klByDimension.length;
   const active = countActive(klByDimension);
-  const sorted = Array.from(klByDimension, (nats, dimension) => ({ nats, dimension, active: nats > ACTIVE_NATS })).sort(
+  const sorted = Array.from(klByDimension, (nats, dimension) => ({ nats, dimension, active: nats > activeNats })).sort(
     (a, b) => b.nats - a.nats,
   );
   const values = sorted.map((row, rank) => ({ ...row, start: rank + 0.56, end: rank + 1.44 }));
-  const greatest = Math.max(ACTIVE_NATS * 2, ...sorted.map((row) => (Number.isFinite(row.nats) ? row.nats : 0)));
-  const threshold = { values: [{ nats: ACTIVE_NATS, rank: count + 0.5, text: `active above ${ACTIVE_NATS} nats` }] };
+  const greatest = Math.max(activeNats * 2, ...sorted.map((row) => (Number.isFinite(row.nats) ? row.nats : 0)));
+  const threshold = { values: [{ nats: activeNats, rank: count + 0.5, text: `active above ${activeNats} nats` }] };
   const svg = await drawSvg("kl", {
     width: 920,
     height: 220,

@@ -4,19 +4,19 @@ import { generate } from "../apps/generate.ts";
 import { interpolate } from "../apps/interpolate.ts";
 import { reconstruct } from "../apps/reconstruct.ts";
 import { orderByKl, traverse } from "../apps/traverse.ts";
-import { splitOptions } from "../config.ts";
 import { type Dataset, rows as rowsOf } from "../data/dataset.ts";
-import { loadSplits } from "../data/load.node.ts";
 import { UsageError } from "../errors.ts";
 import { evaluateModel } from "../evaluate/evaluate.ts";
+import { activeNats } from "../evaluate/figures.ts";
 import { staticSize } from "../graph/shape.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
-import { checkEvent } from "../models/run-data.node.ts";
+import { loadRunSplit } from "../models/run-data.node.ts";
 import { readMetrics } from "../train/metrics.ts";
 import { drawCharts } from "./charts.ts";
 import { imageGrid, type Picture, sideBySide } from "./grid.ts";
 import { renderReport } from "./html.ts";
-import { ACTIVE_NATS, type ReportInput, type ReportPicture, type ReportTraversal } from "./input.ts";
+import type { ReportInput, ReportPicture, ReportTraversal } from "./input.ts";
+import { latentRates } from "./latent-rates.node.ts";
 import { principalPlane } from "./pca.ts";
 import { encodePng, toDataUri } from "./png.node.ts";
 
@@ -38,9 +38,7 @@ export async function writeReport(run: string, options: ReportOptions = {}): Pro
   try {
     if (model.source === undefined)
       throw new UsageError(`${run}: the run does not say what data it was trained on, which the report shows`);
-    const splits = await loadSplits(model.source, splitOptions(model.config));
-    checkEvent(model, splits.validation);
-    const input = await gather(run, model, splits.validation);
+    const input = await gather(run, model, await loadRunSplit(model, { split: "validation" }));
     await model.storage.write("report.html", renderReport(input, await drawCharts(input)));
     return join(run, "report.html");
   } finally {
@@ -55,8 +53,11 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
   const few = Math.min(shown.reconstructions, data.count);
   const elbo = await evaluateModel(model, model.backend, data);
   const some = rowsOf(data, 0, Math.min(likelihood.examples, data.count));
-  const { nllNats } = await evaluateModel(model, model.backend, some, { samples: likelihood.samples });
-  const klByDimension = Float32Array.from(elbo.rateByLatentNats);
+  const nllNats =
+    elbo.negElboNats.measure === "cross-entropy" // which no importance sample estimates
+      ? undefined
+      : (await evaluateModel(model, model.backend, some, { samples: likelihood.samples })).nllNats;
+  const klByDimension = await latentRates(model, data);
   const mapped = Math.min(scatterExamples, data.count);
   const { mean } = await model.encode(examplesOf(data, 0, mapped), mapped);
   const { negElboNats, distortionNats, rateNats, bitsPerDim } = elbo;
@@ -131,11 +132,11 @@ async function picture(title: string, alt: string, drawn: Picture): Promise<Repo
 }
 
 /** The dimensions with the largest KL, each varied around the posterior mean of the first example. */
-async function traversals(model: OpenRun, data: Dataset, klByDimension: Float32Array): Promise<ReportTraversal[]> {
+async function traversals(model: OpenRun, data: Dataset, klByDimension: readonly number[]): Promise<ReportTraversal[]> {
   const { mean: start } = await model.encode(examplesOf(data, 0, 1), 1);
   const dimensions = orderByKl(klByDimension)
     .slice(0, shown.traversals)
-    .filter((j, i) => i === 0 || klByDimension[j]! > ACTIVE_NATS);
+    .filter((j, i) => i === 0 || klByDimension[j]! > activeNats);
   const { images } = await traverse(model, { dimensions, steps: shown.steps, range: 3, start });
   const row = images.length / dimensions.length;
   return Promise.all(

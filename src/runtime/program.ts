@@ -1,6 +1,6 @@
 import { UsageError } from "../errors.ts";
 import { type Lowered, type LowerOptions, lower, type Precision, type Signature } from "../graph/lower.ts";
-import { batchFactor, elementCount, formatShape, isSymbolic, type Shape, shapeAt, sizeAt } from "../graph/shape.ts";
+import { elementCount, formatShape, isSymbolic, shapeAt, sizeAt } from "../graph/shape.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Backend, CompileOptions, Data, Value } from "./backend.ts";
 
@@ -89,10 +89,4 @@ function batchSizeOf(inputs: readonly Signature[], arrays: Readonly<Record<strin
     throw new UsageError(`"${name}" ${formatShape(shape)}: ${data.length} values are no whole number of examples`);
   }
   return 1;
-}
-
-/** Rows that an input or output of this shape has for each example of the batch: k for k samples folded into it. */
-export function rowsPerExample(shape: Shape): number {
-  const first = shape[0];
-  return first !== undefined && isSymbolic(first) ? batchFactor(first) : 0;
 }

@@ -13,6 +13,7 @@ export interface TrainingState {
   /** Sums of the epoch so far, by term, and of what they were summed over. */
   readonly epochSums: Readonly<Record<string, number>>;
   readonly epochSteps: number;
+  readonly epochExamples: number;
   /** Seconds of training, over all sessions of the run. */
   readonly seconds: number;
   readonly best: { readonly epoch: number; readonly step: number; readonly negElboNats: number } | null;
@@ -22,7 +23,7 @@ export interface TrainingState {
 }
 
 const folder = "checkpoints";
-const nameOf = (step: number): string => `step-${String(step).padStart(9, "0")}.safetensors`;
+const nameOf = (step: number): string => `step-${String(step).padStart(12, "0")}.safetensors`;
 
 /** How many checkpoints are kept: the newest, and the one before in case the newest is damaged by the disk. */
 const kept = 2;
@@ -77,14 +78,25 @@ export async function loadCheckpoint(
   const name = (await checkpointNames(storage)).at(-1);
   if (!name) return undefined;
   const path = `${folder}/${name}`;
-  const { tensors, metadata } = decodeSafetensors(await storage.read(path), `${storage.location}/${path}`);
-  const state = parseState(metadata.state, `${storage.location}/${path}`);
+  const file = `${storage.location}/${path}`;
+  const { tensors, metadata } = decoded(await storage.read(path), file);
+  const state = parseState(metadata.state, file);
   for (const [prefix, buffer] of buffersOf(program, best)) {
     for (const slot of program.layout.slots) {
-      viewOf(buffer, slot).set(fitting(tensors, `${prefix}${slot.path}`, slot.shape, `${storage.location}/${path}`));
+      viewOf(buffer, slot).set(fitting(tensors, `${prefix}${slot.path}`, slot.shape, file));
     }
   }
   return state;
+}
+
+/** A damaged checkpoint is not passed over without a word: the user decides to go on from the one before it. */
+function decoded(bytes: Uint8Array, file: string): ReturnType<typeof decodeSafetensors> {
+  try {
+    return decodeSafetensors(bytes, file);
+  } catch (error) {
+    if (!(error instanceof RunError)) throw error;
+    throw new RunError(`${error.message}. Remove this file to resume from the checkpoint before it`, { cause: error });
+  }
 }
 
 function parseState(text: string | undefined, file: string): TrainingState {

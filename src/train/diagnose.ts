@@ -6,7 +6,8 @@ import type { Backend, Data } from "../runtime/backend.ts";
 import { compile } from "../runtime/program.ts";
 
 const advice =
-  "Try a lower optimizer.learningRate, a warm-up, or a bounded variance; and look for values in the data far outside the rest.";
+  "Try a lower optimizer.learningRate (--resume goes on from the last checkpoint with it), a warm-up, or a bounded " +
+  "variance; and look for values in the data far outside the rest.";
 
 /**
  * Runs a graph again with every intermediate tensor as an output and says which was the first that is not finite.

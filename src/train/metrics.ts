@@ -45,9 +45,9 @@ export async function readMetrics(storage: Storage): Promise<MetricsRow[]> {
   });
 }
 
-/** Drops the rows after a step: training goes on from there and writes them again. */
-export async function truncateMetrics(storage: Storage, step: number): Promise<void> {
+/** Drops the rows after a step, and of the epoch under way: training goes on from there and writes them again. */
+export async function truncateMetrics(storage: Storage, step: number, underWay: number | null): Promise<void> {
   if (!(await storage.exists(file))) return;
-  const rows = (await readMetrics(storage)).filter((row) => row.step <= step);
+  const rows = (await readMetrics(storage)).filter((row) => row.step <= step && row.epoch !== underWay);
   await storage.write(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
 }

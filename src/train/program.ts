@@ -81,9 +81,15 @@ export interface TrainingProgram {
   /**
    * One optimizer step of every objective that is due, in their order: each sees what those before it changed.
    * @param step counted from 1
+   * @param beforeCommit called when everything of the first objective was seen to be finite, before anything changes:
+   * the place for a checkpoint of parameters that are known to be good
    * @throws NumericalError naming the first tensor that is not finite; parameters and state are then unchanged by it
    */
-  step(step: number, settings: AdamSettings): Promise<ReadonlyMap<string, StepResult>>;
+  step(
+    step: number,
+    settings: AdamSettings,
+    beforeCommit?: () => Promise<void>,
+  ): Promise<ReadonlyMap<string, StepResult>>;
   /**
    * Moves the average towards the parameters: average ← d·average + (1 − d)·parameters, with d = decay, or less in the
    * first steps, (1 + t)/(10 + t), so that it does not cling to the initial weights.
@@ -107,6 +113,8 @@ interface Entry {
 }
 
 const lossName = "loss";
+/** Adam squares gradients in float32: beyond its largest number the second moment would be infinite. */
+const largestSquares = 3.4e38;
 
 /** @throws UsageError for what would otherwise train nothing, or something else, without a word */
 function checkObjectives(objectives: readonly ObjectiveEntry[], specs: readonly ParameterSpec[]): void {
@@ -221,7 +229,12 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
       `${what} of objective "${objective.name}" at step ${step}`,
     );
 
-  const runEntry = async (entry: Entry, step: number, settings: AdamSettings): Promise<StepResult> => {
+  const runEntry = async (
+    entry: Entry,
+    step: number,
+    settings: AdamSettings,
+    beforeCommit: (() => Promise<void>) | undefined,
+  ): Promise<StepResult> => {
     const { objective, outputs } = entry;
     await entry.run();
     const loss = outputs[lossName]![0]!;
@@ -235,11 +248,12 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     if (!finite) throw await diagnose(entry, step, `the loss (${loss})`);
     let squares = 0;
     for (const { gradients } of entry.ranges) squares += kernels.sumOfSquares(gradients);
-    if (!Number.isFinite(squares)) throw await diagnose(entry, step, "the gradient");
+    if (!(squares < largestSquares)) throw await diagnose(entry, step, "the gradient");
     for (const { path } of objective.updates ?? [])
       for (const name of [`total:${path}`, `count:${path}`])
         if (outputs[name] && !Number.isFinite(kernels.sumOfSquares(outputs[name])))
           throw await diagnose(entry, step, `the ${name.replace(":", " for ")}`);
+    await beforeCommit?.();
     const count = Math.floor(step / (objective.every ?? 1));
     for (const { parameters, gradients, first, second } of entry.ranges)
       kernels.adam(parameters, gradients, first, second, { ...settings, step: count });
@@ -261,11 +275,13 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     average,
     moments,
     inputs,
-    async step(step, settings) {
+    async step(step, settings, beforeCommit) {
       const results = new Map<string, StepResult>();
-      for (const entry of entries)
-        if (step % (entry.objective.every ?? 1) === 0)
-          results.set(entry.objective.name, await runEntry(entry, step, settings));
+      for (const entry of entries) {
+        if (step % (entry.objective.every ?? 1) !== 0) continue;
+        const first = results.size === 0;
+        results.set(entry.objective.name, await runEntry(entry, step, settings, first ? beforeCommit : undefined));
+      }
       return results;
     },
     averageParameters(step, decay) {

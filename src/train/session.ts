@@ -1,4 +1,5 @@
-import { RunError, UsageError } from "../errors.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { NumericalError, RunError, UsageError } from "../errors.ts";
 import { elboScorer } from "../evaluate/elbo.ts";
 import { meanAndError } from "../evaluate/figures.ts";
 import { batchFiller, type FillBatch } from "../models/batches.ts";
@@ -8,7 +9,7 @@ import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint
 import { compileTraining } from "./compile.ts";
 import { initializeParameters } from "./initialize.ts";
 import { viewOf } from "./layout.ts";
-import { type Parts, partNames, truncateMetrics } from "./metrics.ts";
+import { type Parts, partNames } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
 import type { TrainingProgram } from "./program.ts";
 import { checkSupport, statisticsOf } from "./statistics.ts";
@@ -39,8 +40,12 @@ export interface Session {
 
 export async function openSession({ data, config, storage, backend, resume }: TrainOptions): Promise<Session> {
   const { batchSize, seed } = config.train;
-  const { binarization } = config.data;
-  if (data.train.count === 0) throw new UsageError("training needs at least one example; the training split is empty");
+  const { binarization, seed: dataSeed } = config.data;
+  for (const { split, count } of [data.train, data.validation])
+    if (count === 0)
+      throw new UsageError(
+        `training needs at least one example to ${split === "train" ? "train" : "validate"} on; the ${split} split is empty`,
+      );
   const vae = buildVae(config.model, data.train.event, statisticsOf(data.train));
   for (const split of [data.train, data.validation])
     checkSupport(split, vae.likelihood, config.model.likelihood.kind, binarization !== "none");
@@ -68,11 +73,11 @@ export async function openSession({ data, config, storage, backend, resume }: Tr
     throw new RunError(
       `${storage.location}: the run was trained on other data (fingerprint ${saved.data}, this is ${fingerprint}); resume with the data it began with`,
     );
-  await truncateMetrics(storage, saved?.step ?? 0);
   const cursor: Cursor = {
     step: saved?.step ?? 0,
     epochSums: { ...saved?.epochSums },
     epochSteps: saved?.epochSteps ?? 0,
+    epochExamples: saved?.epochExamples ?? 0,
     best: saved?.best ?? null,
     validationsSinceBest: saved?.validationsSinceBest ?? 0,
   };
@@ -86,12 +91,13 @@ export async function openSession({ data, config, storage, backend, resume }: Tr
   return {
     vae,
     program,
-    fill: batchFiller(data.train, arrays, { binarization, seed, purpose: "train" }),
+    fill: batchFiller(data.train, arrays, { binarization, seed, dataSeed, purpose: "train" }),
     cursor,
     resumed: saved !== undefined,
     seconds,
     async validate() {
-      const scores = await scorer.score(data.validation, { binarization, seed, purpose: "validation" });
+      const scores = await scorer.score(data.validation, { binarization, seed: dataSeed, purpose: "validation" });
+      checkFinite(data.validation, scores.negElboNats);
       const [negElboNats, distortionNats, rateNats] = partNames.map((name) => meanAndError(scores[name]).mean);
       return { negElboNats: negElboNats!, distortionNats: distortionNats!, rateNats: rateNats! };
     },
@@ -112,4 +118,14 @@ export async function openSession({ data, config, storage, backend, resume }: Tr
       await Promise.all([program.release(), scorer.release()]);
     },
   };
+}
+
+/** A bound that is not finite would be kept as the best, or never be beaten. */
+function checkFinite({ name, index }: Dataset, negElboNats: Float64Array): void {
+  const bad = negElboNats.findIndex((nats) => !Number.isFinite(nats));
+  if (bad < 0) return;
+  throw new NumericalError(
+    `the validation bound is not finite: example ${index[bad]} of ${name} has −ELBO ${negElboNats[bad]}. ` +
+      "Look for values far outside the rest in that example, or try a lower optimizer.learningRate",
+  );
 }

@@ -4,7 +4,10 @@ import { applySet, type Config, parseConfig, splitOptions } from "../config.ts";
 import type { Splits } from "../data/dataset.ts";
 import { loadSplits } from "../data/load.node.ts";
 import { RunError, UsageError } from "../errors.ts";
-import { readRecord, writeRecord } from "../models/record.ts";
+import { findLikelihood } from "../models/likelihood.ts";
+import { type RunRecord, readRecord, writeRecord } from "../models/record.ts";
+import { buildVae } from "../models/vae.ts";
+import type { Backend } from "../runtime/backend.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { directoryStorage } from "../storage/directory.node.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -49,35 +52,18 @@ export interface TrainResult extends ModelResult {
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const run = options.out;
   const fresh = checkRunDirectory(run, options.resume ?? false);
-  const given = configOf(options, {});
+  // What can be refused is refused before anything is written: a new run's directory appears when training begins.
+  const ready = fresh ? await prepare(configOf(options, {}), options) : undefined;
   const storage = directoryStorage(run);
   const unlock = await storage.lock();
   try {
-    const config = fresh ? given : await resumedConfig(storage, options);
-    const data = typeof options.data === "string" ? await loadSplits(options.data, splitOptions(config)) : options.data;
+    const { config, data } = ready ?? (await prepare(await resumedConfig(storage, options), options));
     const record = fresh ? undefined : await readRecord(storage);
     // The last bits of a matrix product may depend on how many threads share it.
     const backend = await cpuBackend(options.threads ?? record?.threads);
+    if (record) noteChanges(record, backend, options);
     await storage.write("config.json", `${JSON.stringify(config, null, 2)}\n`);
-    if (!record) {
-      await writeRecord(storage, {
-        vaekit: version,
-        engine: backend.engine,
-        device: backend.device,
-        threads: backend.threads,
-        platform: `${process.platform} ${process.arch}, Node ${process.versions.node}`,
-        seed: config.train.seed,
-        data: {
-          source: typeof options.data === "string" ? sourceOf(options.data) : null,
-          name: data.train.name,
-          fingerprint: data.train.fingerprint,
-          train: data.train.count,
-          validation: data.validation.count,
-          test: data.test.count,
-        },
-        started: new Date().toISOString(),
-      });
-    }
+    if (!record) await writeRecord(storage, recordOf(config, data, backend, options));
     const { signal, onProgress } = options;
     const result = await trainModel({
       data,
@@ -92,6 +78,47 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   } finally {
     await unlock();
   }
+}
+
+interface Prepared {
+  readonly config: Config;
+  readonly data: Splits;
+}
+
+/** Reads the data and builds the model once, for the errors of either. */
+async function prepare(config: Config, options: TrainOptions): Promise<Prepared> {
+  findLikelihood(config.model.likelihood.kind);
+  const data = typeof options.data === "string" ? await loadSplits(options.data, splitOptions(config)) : options.data;
+  buildVae(config.model, data.train.event);
+  return { config, data };
+}
+
+function recordOf(config: Config, data: Splits, backend: Backend, options: TrainOptions): RunRecord {
+  return {
+    vaekit: version,
+    engine: backend.engine,
+    device: backend.device,
+    threads: backend.threads,
+    platform: `${process.platform} ${process.arch}, Node ${process.versions.node}`,
+    seed: config.train.seed,
+    data: {
+      source: typeof options.data === "string" ? sourceOf(options.data) : null,
+      name: data.train.name,
+      fingerprint: data.train.fingerprint,
+      train: data.train.count,
+      validation: data.validation.count,
+      test: data.test.count,
+    },
+    started: new Date().toISOString(),
+  };
+}
+
+/** Says what a resumed run does not have in common with its beginning, where that may change its last bits. */
+function noteChanges(record: RunRecord, backend: Backend, { onProgress }: TrainOptions): void {
+  const changes = (["engine", "device", "threads"] as const).filter((key) => record[key] !== backend[key]);
+  if (changes.length === 0) return;
+  const list = changes.map((key) => `${key} ${record[key]} before, ${backend[key]} now`).join("; ");
+  onProgress?.({ kind: "note", text: `Not as the run began (${list}): its numbers may differ in the last bits.` });
 }
 
 /** Whether the run is new. An existing one is only gone on with when asked to. */
@@ -124,13 +151,14 @@ function configOf({ config, configName, set, epochs, steps, minutes, seed }: Tra
   return parseConfig(applySet(config ?? base, settings), configName ?? "config");
 }
 
-/** What may change when a run is resumed: how long it goes on. */
+/** What may change when a run is resumed: how long it goes on, and the learning rate, which may have been too high. */
 const mayChange = new Set([
   "train.epochs",
   "train.steps",
   "train.minutes",
   "train.patience",
   "train.checkpointSeconds",
+  "optimizer.learningRate",
 ]);
 
 async function resumedConfig(storage: Storage, options: TrainOptions): Promise<Config> {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { type PartialConfig, parseConfig } from "../config.ts";
 import type { Dataset, Splits } from "../data/dataset.ts";
+import { loadModel } from "../models/portable.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { memoryStorage } from "../storage/memory.ts";
 import { decodeSafetensors } from "../storage/safetensors.ts";
@@ -127,7 +128,8 @@ test("train.patience stops when the validation bound gets no better, and the mod
 test("train.minutes stops the run with a checkpoint that it can be resumed from", async () => {
   const { result, storage } = await run({ ...base, train: { batchSize: 16, minutes: 0.002 } });
   expect(result.stopped).toBe("minutes");
-  expect(await storage.list("checkpoints")).toHaveLength(1);
+  expect((await storage.list("checkpoints")).length).toBeGreaterThan(0);
+  expect((await loadModel(storage)).description.trained.step).toBeGreaterThan(0); // also when no epoch was finished
 });
 
 test("a run on other data than it began with is refused", async () => {
@@ -147,7 +149,7 @@ test("values that the likelihood has no density for are refused with their place
 
 test("two checkpoints are kept, and fewer where there were fewer", async () => {
   const { storage } = await run({ ...base, train: { ...base.train, checkpointSeconds: 0 } });
-  expect(await storage.list("checkpoints")).toEqual(["step-000000014.safetensors", "step-000000015.safetensors"]);
+  expect(await storage.list("checkpoints")).toEqual(["step-000000000014.safetensors", "step-000000000015.safetensors"]);
 });
 
 test("schedules, at steps that can be worked out by hand", () => {
@@ -160,4 +162,46 @@ test("schedules, at steps that can be worked out by hand", () => {
   const step = optimizer({ learningRate: 1, schedule: { kind: "step", factor: 0.5, every: 10 } });
   expect([1, 10, 11, 20, 21].map((at) => learningRateAt(step, at, 100))).toEqual([1, 1, 0.5, 0.5, 0.25]);
   expect(learningRateAt(optimizer({ learningRate: 0.3 }), 7, null)).toBe(0.3);
+});
+
+test("a padded last batch counts by its examples: the epoch's means are over examples, not over batches", async () => {
+  const still = { ...base, optimizer: { learningRate: 1e-30 }, train: { ...base.train, epochs: 1 } };
+  const padded = await run({ ...still, train: { ...still.train, batchSize: 69 } }); // 69 examples and 1
+  const whole = await run({ ...still, train: { ...still.train, batchSize: 70 } });
+  const noise = 2; // nats: the two draw other noise, as the step differs
+  expect(Math.abs(padded.metrics[0]!.train.negElboNats - whole.metrics[0]!.train.negElboNats)).toBeLessThan(noise);
+  const alone = await run({ ...still, train: { ...still.train, batchSize: 1 } });
+  expect(Math.abs(alone.metrics[0]!.train.negElboNats - whole.metrics[0]!.train.negElboNats)).toBeLessThan(noise);
+});
+
+test("a validation bound that is not finite stops the run and names the example", async () => {
+  const values = Float32Array.from(data.validation.values, (v) => v / 255);
+  values[2 * 16] = 1e30;
+  const train = { ...data.train, values: Float32Array.from(data.train.values, (v) => v / 255) };
+  const broken = { ...data, train, validation: { ...data.validation, values } };
+  const config = { ...base, model: { ...base.model, likelihood: { kind: "normal", variance: "global" } } } as const;
+  await expect(run(config, { data: broken })).rejects.toThrow(/validation bound is not finite: example 72 of bars/);
+});
+
+test("a gradient too large for the optimizer's squares changes nothing", async () => {
+  const train = { ...data.train, values: new Float32Array(70 * 16).fill(3e15) };
+  const config = {
+    ...base,
+    model: { ...base.model, likelihood: { kind: "normal", variance: "fixed", standardDeviation: 0.01 } },
+  } as const;
+  await expect(run(config, { data: { ...data, train } })).rejects.toThrow(/not finite|too large/);
+});
+
+test("a warm-up as long as the run is refused", async () => {
+  const schedule = { kind: "cosine", warmup: 15 } as const;
+  await expect(run({ ...base, optimizer: { schedule } })).rejects.toThrow(
+    "optimizer.schedule.warmup: expected fewer than the 15 steps",
+  );
+});
+
+test("weights and description that do not belong together are refused", async () => {
+  const { storage } = await run(base);
+  const other = await run({ ...base, train: { ...base.train, seed: 5 } });
+  await storage.write("model/weights.safetensors", await other.storage.read("model/weights.safetensors"));
+  await expect(loadModel(storage)).rejects.toThrow(/not the weights that model\/model.json was written with/);
 });

@@ -1,6 +1,7 @@
+import { UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
 import { epochOrder } from "../runtime/shuffle.ts";
-import { appendMetrics, type MetricsRow, type Parts } from "./metrics.ts";
+import { appendMetrics, type MetricsRow, type Parts, truncateMetrics } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
 import { learningRateAt } from "./schedule.ts";
 import { openSession, type Session } from "./session.ts";
@@ -38,6 +39,7 @@ async function loop(
   const { batchSize, seed, epochs, minutes, patience, validateEvery, average } = config.train;
   const stepsPerEpoch = Math.ceil(data.train.count / batchSize);
   const totalSteps = config.train.steps ?? (epochs === null ? null : epochs * stepsPerEpoch);
+  checkWarmup(config, totalSteps);
   onProgress?.({
     kind: "start",
     parameters: session.vae.parameters.reduce((total, { shape }) => total + staticSize(shape), 0),
@@ -51,6 +53,7 @@ async function loop(
   const started = performance.now();
   let reported = 0;
   let savedAt = session.seconds();
+  let examples = 0;
   let order: Uint32Array | undefined;
   program.inputs.beta!.fill(config.objective.beta);
 
@@ -61,25 +64,40 @@ async function loop(
     return signal?.aborted ? "signal" : undefined;
   };
 
+  const save = async () => {
+    await session.checkpoint();
+    savedAt = session.seconds();
+  };
+
   let stopped = ending();
+  // An epoch that goes on gets its row when it ends; one that a shorter run ended within has a row already.
+  const underWay = !stopped && cursor.step % stepsPerEpoch > 0 ? Math.ceil(cursor.step / stepsPerEpoch) : null;
+  await truncateMetrics(storage, cursor.step, underWay);
   while (!stopped) {
     const epoch = Math.floor(cursor.step / stepsPerEpoch);
     const place = cursor.step % stepsPerEpoch;
     if (place === 0) {
       cursor.epochSums = {};
       cursor.epochSteps = 0;
+      cursor.epochExamples = 0;
     }
     if (place === 0 || !order) order = epochOrder(data.train.count, seed, epoch);
     const step = cursor.step + 1;
-    session.fill(order.subarray(place * batchSize, (place + 1) * batchSize), { epoch, step });
+    const rows = order.subarray(place * batchSize, (place + 1) * batchSize);
+    session.fill(rows, { epoch, step });
     const learningRate = learningRateAt(config.optimizer, step, totalSteps);
-    const { terms, gradientNorm } = (await program.step(step, { ...config.optimizer, learningRate })).get("elbo")!;
+    // A checkpoint is due before the update: the loss of these parameters has then been seen to be finite.
+    const due = step > firstStep + 1 && session.seconds() - savedAt >= config.train.checkpointSeconds;
+    const results = await program.step(step, { ...config.optimizer, learningRate }, due ? save : undefined);
+    const { terms, gradientNorm } = results.get("elbo")!;
     if (average !== null) program.averageParameters(step, average);
     cursor.step = step;
     cursor.epochSteps++;
-    cursor.epochSums = added(cursor.epochSums, { ...terms, gradientNorm });
+    cursor.epochExamples += rows.length;
+    cursor.epochSums = added(cursor.epochSums, terms, rows.length, gradientNorm);
 
-    const examplesPerSecond = ((step - firstStep) * batchSize * 1000) / (performance.now() - started);
+    examples += rows.length;
+    const examplesPerSecond = (examples * 1000) / (performance.now() - started);
     if (performance.now() - reported >= millisecondsBetweenReports) {
       reported = performance.now();
       const secondsLeft = totalSteps === null ? null : ((totalSteps - step) * batchSize) / examplesPerSecond;
@@ -95,7 +113,7 @@ async function loop(
       });
     }
 
-    const last = step === totalSteps;
+    const last = step === totalSteps || ending() === "minutes";
     if (place === stepsPerEpoch - 1 || last) {
       const validation = last || (epoch + 1) % validateEvery === 0 ? await session.validate() : null;
       if (validation) noteValidation(session, epoch + 1, validation.negElboNats);
@@ -113,11 +131,7 @@ async function loop(
       await appendMetrics(storage, row);
       onProgress?.({ kind: "epoch", row });
     }
-    stopped = ending();
-    if (!stopped && session.seconds() - savedAt >= config.train.checkpointSeconds) {
-      await session.checkpoint();
-      savedAt = session.seconds();
-    }
+    stopped = last ? (ending() ?? "minutes") : ending();
   }
   await session.checkpoint(); // also when nothing was left to do: a kill may have come between checkpoint and model
   return {
@@ -127,6 +141,13 @@ async function loop(
     seconds: session.seconds(),
     best: cursor.best,
   };
+}
+
+function checkWarmup({ optimizer: { schedule } }: TrainOptions["config"], totalSteps: number | null): void {
+  if (schedule.kind === "cosine" && totalSteps !== null && schedule.warmup >= totalSteps)
+    throw new UsageError(
+      `optimizer.schedule.warmup: expected fewer than the ${totalSteps} steps of the run, got ${schedule.warmup}`,
+    );
 }
 
 function noteValidation({ cursor, keepBest }: Session, epoch: number, negElboNats: number): void {
@@ -139,15 +160,19 @@ function noteValidation({ cursor, keepBest }: Session, epoch: number, negElboNat
   keepBest();
 }
 
+/** Sums over the examples of an epoch, and of the gradient's norm over its steps. */
 function added(
   sums: Readonly<Record<string, number>>,
   terms: Readonly<Record<string, number>>,
+  examples: number,
+  gradientNorm: number,
 ): Record<string, number> {
-  return Object.fromEntries(Object.entries(terms).map(([name, value]) => [name, (sums[name] ?? 0) + value]));
+  const weighted = Object.entries(terms).map(([name, value]) => [name, (sums[name] ?? 0) + value * examples]);
+  return { ...Object.fromEntries(weighted), gradientNorm: (sums.gradientNorm ?? 0) + gradientNorm };
 }
 
-/** Means over the epoch so far. */
-function partsOf({ epochSums, epochSteps }: Session["cursor"]): Parts {
-  const mean = (name: keyof Parts) => (epochSums[name] ?? 0) / epochSteps;
+/** Means over the examples of the epoch so far. */
+function partsOf({ epochSums, epochExamples }: Session["cursor"]): Parts {
+  const mean = (name: keyof Parts) => (epochSums[name] ?? 0) / epochExamples;
   return { negElboNats: mean("negElboNats"), distortionNats: mean("distortionNats"), rateNats: mean("rateNats") };
 }

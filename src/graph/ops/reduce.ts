@@ -1,6 +1,8 @@
 import { formatShape, isSymbolic, normalizeAxes, staticSize } from "../shape.ts";
 import { apply, type Operator, shapeError, type Tensor } from "../tensor.ts";
-import { add, asFloat, clip, div, equal, exp, log, mul, sub } from "./elementwise.ts";
+import { add, clip, div, mul, sub } from "./arithmetic.ts";
+import { asFloat, equal } from "./comparison.ts";
+import { exp, log } from "./functions.ts";
 import { axesOf, expand, reduceShape, reshape, stopGradient, sum } from "./structure.ts";
 
 /* Reductions other than the sum. */
