@@ -353,6 +353,6 @@ test("the JSON Schema describes every key and needs none", () => {
 
 test("split options hold what the config sets, and the seed", () => {
   expect(splitOptions(parseConfig({}, "c"))).toEqual({ seed: 0 });
-  const config = parseConfig({ data: { validation: 10, test: 0.2, examples: 50 }, train: { seed: 3 } }, "c");
+  const config = parseConfig({ data: { validation: 10, test: 0.2, examples: 50, seed: 3 }, train: { seed: 4 } }, "c");
   expect(splitOptions(config)).toEqual({ seed: 3, validation: 10, test: 0.2, examples: 50 });
 });

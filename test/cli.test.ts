@@ -96,7 +96,7 @@ test.each<[string[], string]>([
   [["evaluate", "run", "--samples", "abc"], 'error: --samples: expected a positive integer, got "abc"'],
   [
     ["evaluate", "run", "--split", "tst"],
-    "error: option '--split <name>' argument 'tst' is invalid. Allowed choices are train, validation, test.",
+    "error: option '--split <name>' argument 'tst' is invalid. Allowed choices are train, validation, test, all.",
   ],
   [["sample", "run", "-n", "1e3"], 'error: --count: expected a positive integer, got "1e3"'],
   [["sample", "run", "--out", "x.jpg"], 'error: --out: expected a file name ending in .png, got "x.jpg"'],

@@ -220,13 +220,18 @@ test("the programs are right by the compiler", () => {
     writeFileSync(file, code);
     return file;
   });
+  const names = join(workshop, "names.mts");
+  writeFileSync(names, sameNames());
   const config = join(workshop, "tsconfig.json");
   const compilerOptions = {
     rootDir: root,
     noUnusedLocals: false,
     paths: { vaekit: [join(root, "src", "index.ts")] },
   };
-  writeFileSync(config, JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, files, include: [] }));
+  writeFileSync(
+    config,
+    JSON.stringify({ extends: join(root, "tsconfig.json"), compilerOptions, files: [...files, names], include: [] }),
+  );
   let complaints = "";
   try {
     execFileSync(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-p", config], {
@@ -238,6 +243,15 @@ test("the programs are right by the compiler", () => {
   expect(complaints).toBe("");
 });
 
+/** A program that is right when the table of docs/evaluate.md names each figure of an evaluation, and no other. */
+function sameNames(): string {
+  const { text } = pages.find(({ file }) => file === join("docs", "evaluate.md"))!;
+  const named = [...text.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => `${name}: true`);
+  return `import type { RunEvaluation } from "vaekit";
+    type About = "run" | "epoch" | "step" | "data" | "split";
+    ({ ${named.join(", ")} }) satisfies Record<Exclude<keyof RunEvaluation, About>, true>;`;
+}
+
 /** Programs show what one would write; here `train` is held to what takes a moment. Everything else is as it is. */
 const SMALL = `
   import { train as trainFully } from ${JSON.stringify(join(root, "src", "index.ts"))};
@@ -248,28 +262,32 @@ const SMALL = `
 
 const programPages = pages.filter(({ blocks }) => blocks.some(({ language }) => language === "ts"));
 
-test.each(programPages)("$file: the programs run, one after the other", async ({ file, blocks }) => {
-  const here = join(folder, basename(file, ".md"));
-  mkdirSync(join(here, "photos"), { recursive: true });
-  for (let i = 0; i < 4; i++) {
-    const create = { width: 70 + i, height: 50, channels: 3 as const, background: { r: 60 * i, g: 99, b: 7 } };
-    await sharp({ create })
-      .png()
-      .toFile(join(here, "photos", `${i}.png`));
-  }
-  await sharp({ create: { width: 9, height: 9, channels: 4, background: { r: 1, g: 1, b: 1, alpha: 0.5 } } })
-    .greyscale()
-    .jpeg()
-    .toFile(join(here, "photos", "grey.jpg"));
-  for (const { language, line, code } of blocks) {
-    if (language !== "ts") continue;
-    const program = await bundled(code, `${basename(file, ".md")}-${line}`);
-    const printed = execFileSync(process.execPath, [program], { cwd: here, encoding: "utf8" });
-    expect(printed).not.toMatch(/NaN|undefined|Infinity/);
-  }
-  if (file === join("docs", "data.md")) await checkPhotos(here);
-  if (file === "README.md") expect(existsSync(join(here, "runs", "first", "report.html"))).toBe(true);
-});
+test.each(programPages)(
+  "$file: the programs run, one after the other",
+  async ({ file, blocks }) => {
+    const here = join(folder, basename(file, ".md"));
+    mkdirSync(join(here, "photos"), { recursive: true });
+    for (let i = 0; i < 4; i++) {
+      const create = { width: 70 + i, height: 50, channels: 3 as const, background: { r: 60 * i, g: 99, b: 7 } };
+      await sharp({ create })
+        .png()
+        .toFile(join(here, "photos", `${i}.png`));
+    }
+    await sharp({ create: { width: 9, height: 9, channels: 4, background: { r: 1, g: 1, b: 1, alpha: 0.5 } } })
+      .greyscale()
+      .jpeg()
+      .toFile(join(here, "photos", "grey.jpg"));
+    for (const { language, line, code } of blocks) {
+      if (language !== "ts") continue;
+      const program = await bundled(code, `${basename(file, ".md")}-${line}`);
+      const printed = execFileSync(process.execPath, [program], { cwd: here, encoding: "utf8" });
+      expect(printed).not.toMatch(/NaN|undefined|Infinity/);
+    }
+    if (file === join("docs", "data.md")) await checkPhotos(here);
+    if (file === "README.md") expect(existsSync(join(here, "runs", "first", "report.html"))).toBe(true);
+  },
+  240_000,
+);
 
 /** The file that the program of docs/data.md wrote, read by vaekit. */
 async function checkPhotos(here: string): Promise<void> {

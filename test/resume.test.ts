@@ -3,9 +3,11 @@ import { createHash } from "node:crypto";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { decodeSafetensors } from "../src/storage/safetensors.ts";
 import { runCli } from "./run-cli.ts";
+
+vi.setConfig({ testTimeout: 240_000 }); // each trains several times, on whatever else the machine does
 
 // Stopping, killing and resuming, as a user or a scheduler does it to the command line.
 

@@ -33,7 +33,7 @@ const result: TrainResult = {
   epoch: 3,
   step: 1650,
   seconds: 61,
-  best: { epoch: 2, step: 1100, negElboNats: 99.123 },
+  best: { epoch: 2, step: 1100, objectiveNats: 99.123, negElboNats: 99.123 },
 };
 
 test("train hands its options over, and nothing that was not given", async () => {

@@ -96,17 +96,17 @@ test("every figure says unit, measure, examples, samples and binarization, and b
 });
 
 test("the bounds of the first examples are the same to the bit however many are evaluated", async () => {
-  const model = untrained({ model: { latent: 4, encoder: { hidden: [60] } } }, [9, 11]);
+  const model = untrained({ model: { latent: 4, encoder: { hidden: [200] } } }, [28, 28]);
   const all = floats(
-    Array.from({ length: 210 * 99 }, (_, i) => ((i * 7919) % 101) / 100),
-    [9, 11],
+    Array.from({ length: 210 * 784 }, (_, i) => ((i * 7919) % 101) / 100),
+    [28, 28],
   );
   const backend = await cpuBackend(1);
   const scorer = await elboScorer(backend, model.vae, model.weights, 200);
   const { negElboNats } = await scorer.score(all, { binarization: "dynamic", seed: 0, purpose: "test" });
   await scorer.release();
-  for (const count of [1, 2, 7, 30, 203]) {
-    const first = { ...all, count, values: all.values.subarray(0, count * 99), index: all.index.subarray(0, count) };
+  for (const count of [1, 30, 203]) {
+    const first = { ...all, count, values: all.values.subarray(0, count * 784), index: all.index.subarray(0, count) };
     const evaluation = await evaluateModel(model, backend, first);
     expect(evaluation.negElboNats).toMatchObject(meanAndError(negElboNats.subarray(0, count)));
   }

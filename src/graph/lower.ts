@@ -70,6 +70,7 @@ export function lower(outputs: Readonly<Record<string, Tensor>>, options: LowerO
   };
 
   const emitter: Emitter = {
+    precision,
     typeCode,
     value: (tensor) => nameOf.get(tensor)!,
     floats: (data, shape) => store(floatType, shape, floatBytes(data, precision)),

@@ -6,6 +6,7 @@ import * as join from "./ops/join.ts";
 import * as linear from "./ops/linear.ts";
 import * as reduce from "./ops/reduce.ts";
 import * as select from "./ops/select.ts";
+import * as special from "./ops/special.ts";
 import * as structure from "./ops/structure.ts";
 import { constantOperator, inputOperator, type Operator, parameterOperator } from "./tensor.ts";
 
@@ -26,6 +27,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     linear,
     reduce,
     select,
+    special,
     structure,
     { constantOperator, inputOperator, parameterOperator },
   ]

@@ -20,6 +20,8 @@ export interface Tensor {
 
 /** What the lowering offers an operator: emit ONNX nodes, name values. */
 export interface Emitter {
+  /** What "float" is in this graph. */
+  readonly precision: "float32" | "float64";
   /** Emits one ONNX node and returns the name of its output. */
   node(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, OnnxAttribute>>): string;
   /** The ONNX value that holds a tensor. */

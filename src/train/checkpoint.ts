@@ -5,6 +5,14 @@ import type { Storage } from "../storage/storage.ts";
 import { type Layout, viewOf } from "./layout.ts";
 import type { TrainingProgram } from "./program.ts";
 
+/** Which weights were the best so far, and how good: chosen by the objective, distortion + β·rate, on validation data. */
+export interface Best {
+  readonly epoch: number;
+  readonly step: number;
+  readonly objectiveNats: number;
+  readonly negElboNats: number;
+}
+
 /** Everything of a run that is not a tensor, so that a resumed run goes on to the bit. */
 export interface TrainingState {
   readonly version: 1;
@@ -16,7 +24,7 @@ export interface TrainingState {
   readonly epochExamples: number;
   /** Seconds of training, over all sessions of the run. */
   readonly seconds: number;
-  readonly best: { readonly epoch: number; readonly step: number; readonly negElboNats: number } | null;
+  readonly best: Best | null;
   readonly validationsSinceBest: number;
   /** Fingerprint of the training data, which a resumed run must see again. */
   readonly data: string;

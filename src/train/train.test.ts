@@ -205,3 +205,9 @@ test("weights and description that do not belong together are refused", async ()
   await storage.write("model/weights.safetensors", await other.storage.read("model/weights.safetensors"));
   await expect(loadModel(storage)).rejects.toThrow(/not the weights that model\/model.json was written with/);
 });
+
+test("with β ≠ 1 the best weights are those of the lowest objective", async () => {
+  const { result, metrics } = await run({ ...base, objective: { beta: 8 }, train: { ...base.train, epochs: 30 } });
+  const objectives = metrics.map(({ validation }) => validation!.distortionNats + 8 * validation!.rateNats);
+  expect(result.best!.objectiveNats).toBeCloseTo(Math.min(...objectives), 6);
+});

@@ -1,6 +1,7 @@
 import { UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
 import { epochOrder } from "../runtime/shuffle.ts";
+import type { Best } from "./checkpoint.ts";
 import { appendMetrics, type MetricsRow, type Parts, truncateMetrics } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
 import { learningRateAt } from "./schedule.ts";
@@ -11,8 +12,8 @@ export interface TrainResult {
   readonly epoch: number;
   readonly step: number;
   readonly seconds: number;
-  /** The validation bound of the weights in model/. */
-  readonly best: { readonly epoch: number; readonly step: number; readonly negElboNats: number } | null;
+  /** The weights in model/, and their bound on the validation data. */
+  readonly best: Best | null;
 }
 
 const millisecondsBetweenReports = 100;
@@ -116,7 +117,7 @@ async function loop(
     const last = step === totalSteps || ending() === "minutes";
     if (place === stepsPerEpoch - 1 || last) {
       const validation = last || (epoch + 1) % validateEvery === 0 ? await session.validate() : null;
-      if (validation) noteValidation(session, epoch + 1, validation.negElboNats);
+      if (validation) noteValidation(session, epoch + 1, validation, config.objective.beta);
       const row: MetricsRow = {
         epoch: epoch + 1,
         step,
@@ -150,12 +151,14 @@ function checkWarmup({ optimizer: { schedule } }: TrainOptions["config"], totalS
     );
 }
 
-function noteValidation({ cursor, keepBest }: Session, epoch: number, negElboNats: number): void {
-  if (cursor.best && negElboNats >= cursor.best.negElboNats) {
+/** The best weights are those of the lowest objective: with β = 1 that is −ELBO. */
+function noteValidation({ cursor, keepBest }: Session, epoch: number, parts: Parts, beta: number): void {
+  const objectiveNats = parts.distortionNats + beta * parts.rateNats;
+  if (cursor.best && objectiveNats >= cursor.best.objectiveNats) {
     cursor.validationsSinceBest++;
     return;
   }
-  cursor.best = { epoch, step: cursor.step, negElboNats };
+  cursor.best = { epoch, step: cursor.step, objectiveNats, negElboNats: parts.negElboNats };
   cursor.validationsSinceBest = 0;
   keepBest();
 }

@@ -1,7 +1,9 @@
-import type { Tensor } from "../tensor.ts";
+import { apply, shapeError, type Tensor } from "../tensor.ts";
 import { add, minimum, mul, sign } from "./arithmetic.ts";
 import { call, unary } from "./elementwise.ts";
 import { sigmoid } from "./functions.ts";
+import { erf } from "./special.ts";
+import { beforeExpand } from "./structure.ts";
 
 /* Activations of layers. tanh and sigmoid stand with the functions. */
 
@@ -32,6 +34,20 @@ export const softplusOperator = unary(
     return emit.node("Sub", [emit.node("Relu", [x]), emit.node("Log", [logistic])]);
   },
 );
+// The derivative is 1 where x > 0 and else the slope.
+export const leakyReluOperator = unary(
+  "leakyRelu",
+  (x, dy, { attributes }) => {
+    const slope = attributes.slope as number;
+    return mul(dy, add(mul(sign(relu(x)), 1 - slope), slope));
+  },
+  (x, emit, { attributes }) => {
+    const slope = attributes.slope as number;
+    if (emit.precision === "float32") return emit.node("LeakyRelu", [x], { alpha: { float: slope } });
+    const below = emit.node("Mul", [emit.node("Min", [x, emit.scalar(0)]), emit.scalar(slope)]);
+    return emit.node("Add", [emit.node("Relu", [x]), below]); // there is no float64 LeakyRelu
+  },
+);
 
 export const relu = call(reluOperator);
 export const elu = call(eluOperator);
@@ -40,4 +56,15 @@ export const softplus = call(softplusOperator);
 /** x·σ(x) (Elfwing et al. 2018; also called swish). */
 export function silu(x: Tensor): Tensor {
   return mul(x, sigmoid(x));
+}
+
+/** x where it is positive, slope·x below. */
+export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
+  if (!Number.isFinite(slope)) throw shapeError("leakyRelu", `expected a finite slope, got ${slope}`, [x]);
+  return beforeExpand(x, (unexpanded) => apply(leakyReluOperator, [unexpanded], { slope }));
+}
+
+/** x·Φ(x) = x·(1 + erf(x/√2))/2, not its approximation by tanh (Hendrycks & Gimpel 2016). */
+export function gelu(x: Tensor): Tensor {
+  return mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
 }

@@ -1,8 +1,8 @@
 import { sameShape } from "../shape.ts";
-import { apply, type Operator, scalarValue, type Tensor } from "../tensor.ts";
+import { apply, constant, type Operator, scalarValue, shapeError, type Tensor } from "../tensor.ts";
 import { asFloat, greater, greaterOrEqual, less, lessOrEqual } from "./comparison.ts";
 import { asTensor, binary, call, type Operand, unary } from "./elementwise.ts";
-import { beforeExpand, expandOperator } from "./structure.ts";
+import { beforeExpand, expand, expandOperator } from "./structure.ts";
 
 /* Arithmetic. */
 
@@ -109,6 +109,12 @@ export const squareOperator = unary(
   (x, emit) => emit.node("Mul", [x, x]),
 );
 export const reciprocalOperator = unary("reciprocal", (_x, dy, y) => neg(mul(dy, square(y))), "Reciprocal");
+// d xᵖ = p·xᵖ⁻¹
+export const powOperator = unary(
+  "pow",
+  (x, dy, { attributes }) => mul(dy, mul(pow(x, (attributes.exponent as number) - 1), attributes.exponent as number)),
+  (x, emit, { attributes }) => emit.node("Pow", [x, emit.scalar(attributes.exponent as number)]),
+);
 
 export const neg = call(negOperator);
 export const abs = call(absOperator);
@@ -116,3 +122,16 @@ export const sign = call(signOperator);
 export const sqrt = call(sqrtOperator);
 export const square = call(squareOperator);
 export const reciprocal = call(reciprocalOperator);
+
+/** x to a constant power. A negative x has no real power but a whole one: NaN. */
+export function pow(x: Tensor, exponent: number): Tensor {
+  if (!Number.isFinite(exponent)) throw shapeError("pow", `expected a finite exponent, got ${exponent}`, [x]);
+  const simple: Readonly<Record<number, () => Tensor>> = {
+    [-1]: () => reciprocal(x),
+    0: () => expand(constant(1), x),
+    0.5: () => sqrt(x),
+    1: () => x,
+    2: () => square(x),
+  };
+  return simple[exponent]?.() ?? beforeExpand(x, (unexpanded) => apply(powOperator, [unexpanded], { exponent }));
+}

@@ -62,3 +62,9 @@ export const call =
   (operator: Operator) =>
   (x: Tensor): Tensor =>
     beforeExpand(x, (unexpanded) => apply(operator, [unexpanded]));
+
+/** c₀ + c₁x + c₂x² + …, by Horner's rule. */
+export function polynomial(emit: Emitter, x: string, coefficients: readonly number[]): string {
+  const [first, ...rest] = coefficients.toReversed().map((c) => emit.scalar(c)) as [string, ...string[]];
+  return rest.reduce((sum, c) => emit.node("Add", [emit.node("Mul", [sum, x]), c]), first);
+}

@@ -1,0 +1,276 @@
+import { mul, square } from "../src/graph/ops/arithmetic.ts";
+import { exp } from "../src/graph/ops/functions.ts";
+import { concat, pad, slice, split } from "../src/graph/ops/join.ts";
+import { linear, matmul } from "../src/graph/ops/linear.ts";
+import { logsumexp, max, mean, min } from "../src/graph/ops/reduce.ts";
+import { argmax, argmin, gather, oneHot } from "../src/graph/ops/select.ts";
+import { expand, reshape, stopGradient, sum, sumEvent, transpose } from "../src/graph/ops/structure.ts";
+import type { Shape } from "../src/graph/shape.ts";
+import type { Tensor } from "../src/graph/tensor.ts";
+import { type Composed, type Entries, given, none, ofStaticAxes, reduced, singles, total } from "./cases.ts";
+import { type Array1, at, type Case, elementwise, reduction, tabulate } from "./gradient-check.ts";
+
+/* Cases of the operators that move, join, choose, sum and multiply elements. */
+
+const swapLast = (x: Array1): Array1 =>
+  permuted(
+    x,
+    x.shape.map((_, i) => (i < x.shape.length - 2 ? i : 2 * x.shape.length - 3 - i)),
+  );
+
+function permuted(x: Array1, order: readonly number[]): Array1 {
+  return tabulate(
+    order.map((axis) => x.shape[axis]!),
+    (index) =>
+      at(
+        x,
+        x.shape.map((_, axis) => index[order.indexOf(axis)]!),
+      ),
+  );
+}
+
+function product(a: Array1, b: Array1): Array1 {
+  const inner = a.shape.at(-1)!;
+  return tabulate([...a.shape.slice(0, -1), b.shape.at(-1)!], (index) => {
+    const [lead, row, column] = [index.slice(0, -2), index.at(-2)!, index.at(-1)!];
+    return total(Array.from({ length: inner }, (_, k) => at(a, [...lead, row, k]) * at(b, [...lead, k, column])));
+  });
+}
+
+function products(): Case[] {
+  const flags = [false, true].flatMap((transposeA) => [false, true].map((transposeB) => ({ transposeA, transposeB })));
+  const swapped = (shape: Shape, swap: boolean): Shape =>
+    swap ? [...shape.slice(0, -2), shape.at(-1)!, shape.at(-2)!] : shape;
+  const shapes: readonly (readonly [Shape, Shape])[] = [
+    [
+      ["batch", 3],
+      [3, 2],
+    ],
+    [
+      [2, 3],
+      [3, "batch"],
+    ],
+    [
+      [2, "batch"],
+      ["batch", 3],
+    ],
+    [
+      [2, "batch", 3],
+      [2, 3, 2],
+    ],
+  ];
+  return flags.flatMap((flag) =>
+    shapes.map(
+      ([a, b]): Case => ({
+        shapes: [swapped(a, flag.transposeA), swapped(b, flag.transposeB)],
+        build: (x, y) => matmul(x, y, flag),
+        expected: (x, y) => product(flag.transposeA ? swapLast(x!) : x!, flag.transposeB ? swapLast(y!) : y!),
+      }),
+    ),
+  );
+}
+
+/** Row-major elements start…end−1 of the last axis. */
+const cut = (x: Array1, start: number, end: number): Array1 =>
+  tabulate([...x.shape.slice(0, -1), end - start], (index) => at(x, [...index.slice(0, -1), index.at(-1)! + start]));
+
+const first = (better: (a: number, b: number) => boolean) => (x: number[]) =>
+  x.reduce((best, value, i) => (better(value, x[best]!) ? i : best), 0);
+
+export const tensorCases: Entries = {
+  reshape: given([
+    {
+      shapes: [["batch", 6]],
+      build: (x) => reshape(x!, ["batch", 2, 3]),
+      expected: (x) => ({ ...x!, shape: [x!.shape[0]!, 2, 3] }),
+    },
+    {
+      shapes: [[2, "batch", 3]],
+      build: (x) => reshape(x!, ["2*batch", 3]),
+      expected: (x) => ({ ...x!, shape: [2 * x!.shape[1]!, 3] }),
+    },
+    {
+      shapes: [["4*batch"]],
+      build: (x) => reshape(x!, [4, "batch"]),
+      expected: (x) => ({ ...x!, shape: [4, x!.shape[0]! / 4] }),
+    },
+    {
+      shapes: [["batch", 2, 2]],
+      build: (x) => reshape(square(reshape(reshape(x!, ["2*batch", 2]), ["4*batch"])), ["batch", 4]),
+      expected: (x) => ({ shape: [x!.shape[0]!, 4], data: x!.data.map((value) => value * value) }),
+    },
+  ]),
+  transpose: given([
+    {
+      shapes: [["batch", 3]],
+      build: (x) => square(transpose(x!)),
+      expected: (x) => swapLast({ ...x!, data: x!.data.map((v) => v * v) }),
+    },
+    { shapes: [[2, "batch", 3]], build: (x) => transpose(x!, [2, 0, 1]), expected: (x) => permuted(x!, [2, 0, 1]) },
+    { shapes: [[2, 3, 1, 2]], build: (x) => transpose(x!, [3, 1, 0, 2]), expected: (x) => permuted(x!, [3, 1, 0, 2]) },
+  ]),
+  expand: given(
+    (
+      [
+        [[], ["batch", 3]],
+        [[3], ["batch", 3]],
+        [
+          ["batch", 1],
+          ["batch", 3],
+        ],
+        [
+          [2, 1],
+          [4, 2, 3],
+        ],
+        [[1], [1, 1]],
+      ] as const
+    ).map((shapes): Case => ({ shapes, build: expand, expected: elementwise((x) => x!) })),
+  ),
+  sum: given([
+    ...reduced(sum, total),
+    {
+      shapes: [["batch", 2]],
+      build: (x) => sum(square(x!)),
+      expected: (x) => ({ shape: [], data: [total(x!.data.map((v) => v * v))] }),
+    },
+  ]),
+  max: given(reduced(max, (x) => Math.max(...x), "distinct")),
+  min: given(reduced(min, (x) => Math.min(...x), "distinct")),
+  stopGradient: given(
+    singles.map((shape): Case => ({ shapes: [shape], build: stopGradient, expected: (x) => x!, detached: true })),
+  ),
+  matmul: given(products()),
+  linear: given(
+    (
+      [
+        ["batch", 3],
+        [4, 3],
+      ] as const
+    ).map(
+      (rows): Case => ({
+        shapes: [rows, [3, 2], [2]],
+        build: linear,
+        expected: (x, weight, bias) => elementwise((xw, b) => xw! + b!)(product(x!, weight!), bias!),
+      }),
+    ),
+  ),
+  concat: given([
+    {
+      shapes: [
+        ["batch", 2],
+        ["batch", 3],
+        ["batch", 1],
+      ],
+      build: (...parts) => concat(parts, 1),
+      expected: (a, b, c) =>
+        tabulate([a!.shape[0]!, 6], ([i, j]) =>
+          j! < 2 ? at(a!, [i!, j!]) : j! < 5 ? at(b!, [i!, j! - 2]) : at(c!, [i!, 0]),
+        ),
+    },
+    {
+      shapes: [
+        [1, "batch"],
+        [2, "batch"],
+      ],
+      build: (a, b) => concat([b!, a!, b!], 0),
+      expected: (a, b) => ({ shape: [5, a!.shape[1]!], data: [...b!.data, ...a!.data, ...b!.data] }),
+    },
+  ]),
+  slice: given([
+    { shapes: [["batch", 5]], build: (x) => slice(x!, 1, 1, 4), expected: (x) => cut(x!, 1, 4) },
+    {
+      shapes: [["batch", 5]],
+      build: (x) => mul(slice(x!, 1, 0, 3), slice(x!, 1, 2, 5)),
+      expected: (x) => elementwise((a, b) => a! * b!)(cut(x!, 0, 3), cut(x!, 2, 5)),
+    },
+    {
+      shapes: [[3, "batch"]],
+      build: (x) => slice(x!, 0, 2, 3),
+      expected: (x) => ({ shape: [1, x!.shape[1]!], data: x!.data.slice(2 * x!.shape[1]!) }),
+    },
+  ]),
+  pad: given(
+    [
+      [2, 1],
+      [0, 2],
+      [1, 0],
+    ].map(
+      ([before, after]): Case => ({
+        shapes: [["batch", 3]],
+        build: (x) => pad(x!, 1, before!, after!),
+        expected: (x) =>
+          tabulate([x!.shape[0]!, 3 + before! + after!], ([i, j]) =>
+            j! >= before! && j! < before! + 3 ? at(x!, [i!, j! - before!]) : 0,
+          ),
+      }),
+    ),
+  ),
+  gather: given(
+    ([["batch"], ["batch", 2], [4], []] as const).map(
+      (index): Case => ({
+        shapes: [[3, 2], index],
+        domain: ["any", "index"],
+        build: gather,
+        expected: (table, index) =>
+          tabulate([...index!.shape, 2], (i) => at(table!, [at(index!, i.slice(0, -1)), i.at(-1)!])),
+      }),
+    ),
+  ),
+  argmax: none([
+    {
+      shapes: [["batch", 4]],
+      domain: "whole",
+      build: (x) => argmax(x!, 1),
+      expected: reduction(
+        [1],
+        false,
+        first((a, b) => a > b),
+      ),
+    },
+    {
+      shapes: [[3, "batch"]],
+      domain: "whole",
+      build: (x) => argmax(x!, 0),
+      expected: reduction(
+        [0],
+        false,
+        first((a, b) => a > b),
+      ),
+    },
+  ]),
+  argmin: none([
+    {
+      shapes: [["batch", 4]],
+      domain: "whole",
+      build: (x) => argmin(x!, 1),
+      expected: reduction(
+        [1],
+        false,
+        first((a, b) => a < b),
+      ),
+    },
+  ]),
+  oneHot: none(
+    ([["batch"], ["batch", 2], [3]] as const).map(
+      (shape): Case => ({
+        shapes: [shape],
+        domain: "index",
+        build: (x) => oneHot(x!, 4),
+        expected: (x) => tabulate([...x!.shape, 4], (i) => Number(at(x!, i.slice(0, -1)) === i.at(-1))),
+      }),
+    ),
+  ),
+};
+
+export const tensorComposed: Composed = {
+  logsumexp: reduced(logsumexp, (x) => Math.log(total(x.map(Math.exp)))),
+  mean: ofStaticAxes(reduced(mean, (x) => total(x) / x.length)),
+  split: [
+    {
+      shapes: [["batch", 5]],
+      build: (x) => mul(...(split(exp(x!), 1, [2, 2, 1]).slice(0, 2) as [Tensor, Tensor])),
+      expected: (x) => elementwise((a, b) => Math.exp(a! + b!))(cut(x!, 0, 2), cut(x!, 2, 4)),
+    },
+  ],
+  sumEvent: [{ shapes: [["batch", 2, 3]], build: (x) => sumEvent(x!, 2), expected: reduction([1, 2], false, total) }],
+};
