@@ -1,10 +1,13 @@
 import { mul, square } from "../src/graph/ops/arithmetic.ts";
+import { cumulativeSum, logSoftmax, softmax } from "../src/graph/ops/axis.ts";
 import { exp } from "../src/graph/ops/functions.ts";
-import { concat, pad, slice, split } from "../src/graph/ops/join.ts";
+import { concat, pad, slice, split, splitEvenly, stack } from "../src/graph/ops/join.ts";
 import { linear, matmul } from "../src/graph/ops/linear.ts";
 import { logsumexp, max, mean, min } from "../src/graph/ops/reduce.ts";
-import { argmax, argmin, gather, oneHot } from "../src/graph/ops/select.ts";
+import { argmax, argmin, gather, oneHot, scatterAdd } from "../src/graph/ops/select.ts";
+import { dropout, straightThrough } from "../src/graph/ops/stochastic.ts";
 import { expand, reshape, stopGradient, sum, sumEvent, transpose } from "../src/graph/ops/structure.ts";
+import { tril, trilVector } from "../src/graph/ops/triangle.ts";
 import type { Shape } from "../src/graph/shape.ts";
 import type { Tensor } from "../src/graph/tensor.ts";
 import { type Composed, type Entries, given, none, ofStaticAxes, reduced, singles, total } from "./cases.ts";
@@ -76,6 +79,36 @@ const cut = (x: Array1, start: number, end: number): Array1 =>
 
 const first = (better: (a: number, b: number) => boolean) => (x: number[]) =>
   x.reduce((best, value, i) => (better(value, x[best]!) ? i : best), 0);
+
+/** f of the elements along one axis, which gives as many. */
+function alongAxis(build: (x: Tensor, axis: number) => Tensor, f: (row: number[]) => number[]): Case[] {
+  const axes: readonly (readonly [Shape, number])[] = [
+    [["batch", 4], 1],
+    [["batch", 3, 2], 1],
+    [[2, "batch", 3], -1],
+    [["batch", 2], 0],
+    [[5], 0],
+  ];
+  return axes.map(([shape, axis]) => ({
+    shapes: [shape],
+    build: (x) => build(x!, axis),
+    expected: (x) => {
+      const own = axis < 0 ? axis + shape.length : axis;
+      return tabulate(x!.shape, (index) => {
+        const row = Array.from({ length: x!.shape[own]! }, (_, i) => at(x!, index.with(own, i)));
+        return f(row)[index[own]!]!;
+      });
+    },
+  }));
+}
+
+const softmaxOf = (row: number[]): number[] => {
+  const sum = total(row.map(Math.exp));
+  return row.map((x) => Math.exp(x) / sum);
+};
+
+/** Element (i, j ≤ i) of a lower-triangular matrix is this one of its vector. */
+const place = (i: number, j: number): number => (i * (i + 1)) / 2 + j;
 
 export const tensorCases: Entries = {
   reshape: given([
@@ -210,9 +243,82 @@ export const tensorCases: Entries = {
       (index): Case => ({
         shapes: [[3, 2], index],
         domain: ["any", "index"],
-        build: gather,
+        build: (table, index) => gather(table!, index!),
         expected: (table, index) =>
           tabulate([...index!.shape, 2], (i) => at(table!, [at(index!, i.slice(0, -1)), i.at(-1)!])),
+      }),
+    ),
+  ),
+  softmax: given(alongAxis(softmax, softmaxOf)),
+  logSoftmax: given(alongAxis(logSoftmax, (row) => softmaxOf(row).map(Math.log))),
+  cumulativeSum: given([
+    ...alongAxis(cumulativeSum, (row) => row.map((_, i) => total(row.slice(0, i + 1)))),
+    ...alongAxis(
+      (x, axis) => cumulativeSum(x, axis, { exclusive: true }),
+      (row) => row.map((_, i) => total(row.slice(0, i))),
+    ),
+    ...alongAxis(
+      (x, axis) => cumulativeSum(x, axis, { exclusive: true, reverse: true }),
+      (row) => row.map((_, i) => total(row.slice(i + 1))),
+    ),
+  ]),
+  tril: given(
+    ([["batch", 6], ["batch", 2, 3], [1]] as const).map(
+      (shape): Case => ({
+        shapes: [shape],
+        build: (x) => tril(x!),
+        expected: (x) => {
+          const size = { 1: 1, 3: 2, 6: 3 }[x!.shape.at(-1) as 1 | 3 | 6];
+          return tabulate([...x!.shape.slice(0, -1), size, size], (index) => {
+            const [lead, i, j] = [index.slice(0, -2), index.at(-2)!, index.at(-1)!];
+            return j <= i ? at(x!, [...lead, place(i, j)]) : 0;
+          });
+        },
+      }),
+    ),
+  ),
+  trilVector: given(
+    (
+      [
+        ["batch", 3, 3],
+        [2, "batch", 2, 2],
+      ] as const
+    ).map(
+      (shape): Case => ({
+        shapes: [shape],
+        build: (x) => trilVector(x!),
+        expected: (x) => {
+          const size = x!.shape.at(-1)!;
+          return tabulate([...x!.shape.slice(0, -2), place(size, 0)], (index) => {
+            const row = Array.from({ length: size }, (_, i) => i).findLast((i) => place(i, 0) <= index.at(-1)!)!;
+            return at(x!, [...index.slice(0, -1), row, index.at(-1)! - place(row, 0)]);
+          });
+        },
+      }),
+    ),
+  ),
+  scatterAdd: given(
+    (
+      [
+        [["batch"], ["batch", 2], 0],
+        [["batch", 2], [3, "batch", 2], 1],
+        [[4], ["batch", 4], 1],
+        [[], [2], 0],
+      ] as const
+    ).map(
+      ([index, values, axis]): Case => ({
+        shapes: [index, values],
+        domain: ["index", "any"],
+        build: (i, x) => scatterAdd(i!, x!, 3, axis),
+        expected: (i, x) => {
+          const [before, after] = [x!.shape.slice(0, axis), x!.shape.slice(axis + index.length)];
+          return tabulate([...before, 3, ...after], (place) => {
+            const added = tabulate(i!.shape, (own) =>
+              at(i!, own) === place[axis] ? at(x!, [...place.slice(0, axis), ...own, ...place.slice(axis + 1)]) : 0,
+            );
+            return total(added.data);
+          });
+        },
       }),
     ),
   ),
@@ -263,6 +369,79 @@ export const tensorCases: Entries = {
 };
 
 export const tensorComposed: Composed = {
+  "gather along another axis": (
+    [
+      [["batch", 3], [4], 1],
+      [["batch", 3, 2], [2, 2], 1],
+      [[2, 3], ["batch"], 1],
+    ] as const
+  ).map(([table, index, axis]) => ({
+    shapes: [table, index],
+    domain: ["any", "index"],
+    build: (x, i) => gather(x!, i!, axis),
+    expected: (x, i) =>
+      tabulate(x!.shape.toSpliced(axis, 1, ...i!.shape), (place) => {
+        const own = place.slice(axis, axis + index.length);
+        return at(x!, place.toSpliced(axis, index.length, at(i!, own)));
+      }),
+  })),
+  "products that broadcast": (
+    [
+      [["batch", 2, 3], [3, 2], false],
+      [["batch", 2, 3], [2, 3], true],
+      [[3, 2], ["batch", 2, 3], false],
+      [[2, 1, 2, 3], ["batch", 3, 2], false],
+      [["batch", 1, 2, 3], [4, 2, 3], true],
+    ] as const
+  ).map(([a, b, transposeB]) => ({
+    shapes: [a, b],
+    build: (x, y) => matmul(x!, y!, { transposeB }),
+    expected: (x, y) => {
+      const right = transposeB ? swapLast(y!) : y!;
+      const rank = Math.max(a.length, b.length);
+      const lead = Array.from({ length: rank - 2 }, (_, i) =>
+        Math.max(x!.shape[x!.shape.length - rank + i] ?? 1, right.shape[right.shape.length - rank + i] ?? 1),
+      );
+      const left = tabulate([...lead, ...x!.shape.slice(-2)], (index) => at(x!, index));
+      return product(left, right);
+    },
+  })),
+  stack: [
+    {
+      shapes: [
+        ["batch", 2],
+        ["batch", 2],
+      ],
+      build: (a, b) => stack([a!, b!, a!], 1),
+      expected: (a, b) => tabulate([a!.shape[0]!, 3, 2], ([i, j, k]) => at(j === 1 ? b! : a!, [i!, k!])),
+    },
+    {
+      shapes: [["batch"], ["batch"]],
+      build: (a, b) => stack([a!, b!], 1),
+      expected: (a, b) => tabulate([a!.shape[0]!, 2], ([i, j]) => at(j === 1 ? b! : a!, [i!])),
+    },
+  ],
+  splitEvenly: [
+    {
+      shapes: [["batch", 4]],
+      build: (x) => mul(...(splitEvenly(x!, 1, 2) as [Tensor, Tensor])),
+      expected: (x) => elementwise((a, b) => a! * b!)(cut(x!, 0, 2), cut(x!, 2, 4)),
+    },
+  ],
+  dropout: [
+    {
+      shapes: [
+        ["batch", 3],
+        ["batch", 3],
+      ],
+      domain: ["any", "distinct"],
+      build: (x, noise) => dropout(x!, noise!, 0.25),
+      expected: elementwise((x, noise) => (noise! >= 0.25 ? x! / 0.75 : 0)),
+    },
+  ],
+  "straightThrough of equals": [
+    { shapes: [["batch", 3]], build: (x) => straightThrough(x!, mul(x!, 1)), expected: (x) => x! },
+  ],
   logsumexp: reduced(logsumexp, (x) => Math.log(total(x.map(Math.exp)))),
   mean: ofStaticAxes(reduced(mean, (x) => total(x) / x.length)),
   split: [

@@ -12,11 +12,13 @@ export type OnnxType = (typeof onnxType)[keyof typeof onnxType];
 const opset = 18;
 const irVersion = 8;
 
+type OnnxAttribute = { float: number } | { int: number } | { string: string } | { ints: readonly number[] };
+
 export interface OnnxNode {
   readonly type: string;
   readonly inputs: readonly string[];
   readonly output: string;
-  readonly attributes: Readonly<Record<string, { float: number } | { int: number } | { ints: readonly number[] }>>;
+  readonly attributes: Readonly<Record<string, OnnxAttribute>>;
 }
 
 export interface OnnxTensor {
@@ -59,7 +61,7 @@ const message = (writer: BinaryWriter, field: number, write: Write) => {
 };
 
 // AttributeProto.type
-const attributeType = { float: 1, int: 2, ints: 7 } as const;
+const attributeType = { float: 1, int: 2, string: 3, ints: 7 } as const;
 
 const node =
   ({ type, inputs, output, attributes }: OnnxNode): Write =>
@@ -73,9 +75,10 @@ const node =
         text(w, 1, name);
         if ("float" in value) w.tag(2, 5).float(value.float);
         else if ("int" in value) integer(w, 3, value.int);
+        else if ("string" in value) text(w, 4, value.string);
         else for (const item of value.ints) integer(w, 8, item);
-        const kind = "float" in value ? "float" : "int" in value ? "int" : "ints";
-        w.tag(20, 0).int32(attributeType[kind]);
+        const [kind] = Object.keys(value) as (keyof typeof attributeType)[];
+        w.tag(20, 0).int32(attributeType[kind!]);
       });
     }
   };

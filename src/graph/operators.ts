@@ -1,5 +1,6 @@
 import * as activation from "./ops/activation.ts";
 import * as arithmetic from "./ops/arithmetic.ts";
+import * as axis from "./ops/axis.ts";
 import * as comparison from "./ops/comparison.ts";
 import * as functions from "./ops/functions.ts";
 import * as join from "./ops/join.ts";
@@ -8,6 +9,7 @@ import * as reduce from "./ops/reduce.ts";
 import * as select from "./ops/select.ts";
 import * as special from "./ops/special.ts";
 import * as structure from "./ops/structure.ts";
+import * as triangle from "./ops/triangle.ts";
 import { constantOperator, inputOperator, type Operator, parameterOperator } from "./tensor.ts";
 
 const isOperator = (value: unknown): value is Operator =>
@@ -21,6 +23,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
   [
     activation,
     arithmetic,
+    axis,
     comparison,
     functions,
     join,
@@ -29,6 +32,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     select,
     special,
     structure,
+    triangle,
     { constantOperator, inputOperator, parameterOperator },
   ]
     .flatMap((family) => Object.values(family))

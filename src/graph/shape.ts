@@ -22,6 +22,12 @@ export function times(dim: Dim, factor: number): Dim {
   return total === 1 ? "batch" : `${total}*batch`;
 }
 
+/** One axis in the place of several; undefined where two of them are symbolic. */
+export function foldAxes(dims: Shape): Dim | undefined {
+  const { factor, power } = elementCount(dims);
+  return power === 0 ? factor : power === 1 ? times("batch", factor) : undefined;
+}
+
 export function sameShape(a: Shape, b: Shape): boolean {
   return a.length === b.length && a.every((dim, i) => dim === b[i]);
 }

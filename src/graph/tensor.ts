@@ -39,6 +39,7 @@ export interface Emitter {
 export type OnnxAttribute =
   | { readonly float: number }
   | { readonly int: number }
+  | { readonly string: string }
   | { readonly ints: readonly number[] };
 
 /**

@@ -1,5 +1,6 @@
 import { type Dim, formatShape, isSymbolic } from "../shape.ts";
 import { apply, type Operator, shapeError, type Tensor } from "../tensor.ts";
+import { reshape } from "./structure.ts";
 
 /* Operators that join, cut and fill along one axis. */
 
@@ -44,6 +45,12 @@ export function concat(parts: readonly Tensor[], axis: number): Tensor {
   return parts.length === 1 ? parts[0]! : apply(concatOperator, parts, { axis });
 }
 
+/** Tensors of one shape joined along a new axis. */
+export function stack(parts: readonly Tensor[], axis: number): Tensor {
+  const widened = parts.map((part) => reshape(part, part.shape.toSpliced(axis, 0, 1)));
+  return concat(widened, axis);
+}
+
 export const sliceOperator: Operator = {
   name: "slice",
   infer([x], attributes) {
@@ -86,6 +93,14 @@ export function split(x: Tensor, axis: number, sizes: readonly number[]): Tensor
     start += size;
     return slice(x, axis, start - size, start);
   });
+}
+
+/** Cuts x into so many equal parts along an axis. */
+export function splitEvenly(x: Tensor, axis: number, parts: number): Tensor[] {
+  const size = x.shape[axis];
+  if (!(Number.isInteger(parts) && parts > 0 && typeof size === "number" && size % parts === 0))
+    throw shapeError("splitEvenly", `cannot cut the ${size} of axis ${axis} into ${parts} equal parts`, [x]);
+  return split(x, axis, Array<number>(parts).fill(size / parts));
 }
 
 export const padOperator: Operator = {

@@ -1,6 +1,6 @@
-import { formatShape, sameShape } from "../shape.ts";
+import { broadcastShapes, foldAxes, formatShape, sameShape } from "../shape.ts";
 import { apply, type Operator, type Tensor } from "../tensor.ts";
-import { sumTo } from "./structure.ts";
+import { reshape, sumTo } from "./structure.ts";
 
 /* Matrix products. Weights are stored (inputs, outputs), so that a layer is x·W + b. */
 
@@ -15,17 +15,16 @@ export const matmulOperator: Operator = {
   name: "matmul",
   infer([a, b], { transposeA, transposeB }) {
     if (a!.dtype !== "float" || b!.dtype !== "float") throw "expected floats";
-    const rank = a!.shape.length;
-    if (rank < 2 || b!.shape.length !== rank) throw "expected two operands of one rank, 2 or more";
+    if (a!.shape.length < 2 || b!.shape.length < 2) throw "expected two operands of rank 2 or more";
     const [m, k] = transposeA ? [a!.shape.at(-1)!, a!.shape.at(-2)!] : [a!.shape.at(-2)!, a!.shape.at(-1)!];
     const [inner, n] = transposeB ? [b!.shape.at(-1)!, b!.shape.at(-2)!] : [b!.shape.at(-2)!, b!.shape.at(-1)!];
     if (k !== inner) throw `inner dimensions differ: ${k} and ${inner}`;
-    const lead = a!.shape.slice(0, -2);
-    if (!sameShape(lead, b!.shape.slice(0, -2)))
-      throw `leading dimensions differ: ${formatShape(lead)} and ${formatShape(b!.shape.slice(0, -2))}`;
+    const [left, right] = [a!.shape.slice(0, -2), b!.shape.slice(0, -2)];
+    const lead = broadcastShapes(left, right);
+    if (!lead) throw `leading dimensions ${formatShape(left)} and ${formatShape(right)} do not broadcast`;
     return { shape: [...lead, m, n], dtype: "float" };
   },
-  // C = A·B: dA = dC·Bᵀ, dB = Aᵀ·dC; a transposed operand's gradient is the transpose of that.
+  // C = A·B: dA = dC·Bᵀ, dB = Aᵀ·dC, summed over what was broadcast; a transposed operand's is the transpose of that.
   gradient: (node, dy) => {
     const [a, b] = node.inputs as [Tensor, Tensor];
     const { transposeA, transposeB } = node.attributes as Transposed;
@@ -35,24 +34,34 @@ export const matmulOperator: Operator = {
     const db = transposeB
       ? matmul(dy, a, { transposeA: true, transposeB: transposeA ?? false })
       : matmul(a, dy, { transposeA: !transposeA });
-    return [da, db];
+    return [sumTo(da, a.shape), sumTo(db, b.shape)];
   },
   lower(node, emit) {
     const [a, b] = node.inputs.map((x) => emit.value(x)) as [string, string];
     const { transposeA, transposeB } = node.attributes as Transposed;
-    const rank = node.shape.length;
     // Gemm takes transposed operands as they lie; MatMul, which batched products need, does not.
-    if (rank === 2)
+    if (node.shape.length === 2)
       return emit.node("Gemm", [a, b], { transA: { int: flag(transposeA) }, transB: { int: flag(transposeB) } });
-    const perm = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
-    const swap = (x: string, transposed: boolean | undefined) =>
-      transposed ? emit.node("Transpose", [x], { perm: { ints: perm } }) : x;
-    return emit.node("MatMul", [swap(a, transposeA), swap(b, transposeB)]);
+    const swap = (x: string, { shape: { length } }: Tensor, transposed: boolean | undefined) => {
+      const perm = Array.from({ length }, (_, i) => (i < length - 2 ? i : 2 * length - 3 - i));
+      return transposed ? emit.node("Transpose", [x], { perm: { ints: perm } }) : x;
+    };
+    return emit.node("MatMul", [swap(a, node.inputs[0]!, transposeA), swap(b, node.inputs[1]!, transposeB)]);
   },
 };
 
-/** Product of matrices, (…, m, k)·(…, k, n) → (…, m, n), either operand transposed on request. */
+/**
+ * Product of matrices, (…, m, k)·(…, k, n) → (…, m, n), either operand transposed on request; leading axes broadcast.
+ * A matrix on the right is multiplied with all rows on the left at once, and so is its gradient.
+ */
 export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = false }: Transposed = {}): Tensor {
+  if (b.shape.length === 2 && a.shape.length > 2 && !transposeA) {
+    const rows = foldAxes(a.shape.slice(0, -1));
+    if (rows !== undefined) {
+      const flat = apply(matmulOperator, [reshape(a, [rows, a.shape.at(-1)!]), b], { transposeA, transposeB });
+      return reshape(flat, [...a.shape.slice(0, -1), flat.shape[1]!]);
+    }
+  }
   return apply(matmulOperator, [a, b], { transposeA, transposeB });
 }
 

@@ -1,6 +1,5 @@
-import { isSymbolic, times } from "../shape.ts";
-import { apply, type Operator, type Tensor } from "../tensor.ts";
-import { matmul } from "./linear.ts";
+import { foldAxes, formatShape, isSymbolic, sameShape } from "../shape.ts";
+import { apply, type Operator, shapeError, type Tensor } from "../tensor.ts";
 import { reduceShape, reshape } from "./structure.ts";
 
 /* Operators that make or take whole-number indices. */
@@ -51,33 +50,71 @@ export const oneHot = (index: Tensor, depth: number): Tensor => apply(oneHotOper
 
 export const gatherOperator: Operator = {
   name: "gather",
-  infer([table, index]) {
+  infer([table, index], { axis }) {
     if (index!.dtype !== "int") throw `expected whole-number indices, got ${index!.dtype}`;
-    if (table!.shape.length !== 2 || table!.shape.some(isSymbolic))
-      throw "expected a table (rows, width) of static size";
-    return { shape: [...index!.shape, table!.shape[1]!], dtype: table!.dtype };
+    const at = axis as number;
+    if (!(at in table!.shape)) throw `axis ${at} does not exist`;
+    if (isSymbolic(table!.shape[at]!)) throw `cannot choose along the symbolic axis ${at}`;
+    return { shape: table!.shape.toSpliced(at, 1, ...index!.shape), dtype: table!.dtype };
   },
-  // d table: the rows of dy are added up by index, which is oneHotᵀ·dy
+  // d table: what was chosen is added up by index
   gradient: (node, dy) => {
     const [table, index] = node.inputs as [Tensor, Tensor];
-    const [rows, width] = table.shape as [number, number];
-    const flat = flatten(index);
-    return [matmul(oneHot(flat, rows), reshape(dy, [flat.shape[0]!, width]), { transposeA: true }), undefined];
+    const axis = node.attributes.axis as number;
+    return [scatterAdd(index, dy, table.shape[axis] as number, axis), undefined];
   },
   lower: (node, emit) =>
     emit.node(
       "Gather",
       node.inputs.map((x) => emit.value(x)),
-      { axis: { int: 0 } },
+      { axis: { int: node.attributes.axis as number } },
     ),
 };
 
-function flatten(index: Tensor): Tensor {
-  const symbolic = index.shape.find(isSymbolic);
-  if (index.shape.length === 1) return index;
-  const rest = index.shape.filter((dim) => !isSymbolic(dim)).reduce<number>((size, dim) => size * (dim as number), 1);
-  return reshape(index, [symbolic === undefined ? rest : times(symbolic, rest)]);
-}
+/**
+ * Elements of a table along an axis of static size, by index: rows of an embedding or a codebook, (rows, width) and
+ * (…) → (…, width). The index takes the axis' place: (a, size, b) and (…) along axis 1 → (a, …, b).
+ */
+export const gather = (table: Tensor, index: Tensor, axis = 0): Tensor =>
+  apply(gatherOperator, [table, index], { axis });
 
-/** Rows of a table (rows, width) by index: (…) → (…, width), as of an embedding or a codebook. */
-export const gather = (table: Tensor, index: Tensor): Tensor => apply(gatherOperator, [table, index]);
+export const scatterAddOperator: Operator = {
+  name: "scatterAdd",
+  infer([index, values], { axis, size }) {
+    const at = axis as number;
+    if (index!.dtype !== "int" || values!.dtype !== "float")
+      throw `expected whole-number indices and floats, got ${index!.dtype} and ${values!.dtype}`;
+    if (!sameShape(index!.shape, values!.shape.slice(at, at + 1)))
+      throw `expected indices of shape ${formatShape(values!.shape.slice(at, at + 1))}`;
+    return { shape: values!.shape.with(at, size as number), dtype: "float" };
+  },
+  gradient: (node, dy) => [undefined, gather(dy, node.inputs[0]!, node.attributes.axis as number)],
+  lower(node, emit) {
+    const [index, values] = node.inputs.map((x) => emit.value(x)) as [string, string];
+    const { axis, size } = node.attributes as { readonly axis: number; readonly size: number };
+    const along = node.shape.map((_, i) => i === axis);
+    const from = emit.node("Shape", [values]);
+    const others = emit.node("Mul", [from, emit.ints(along.map((own) => (own ? 0 : 1)))]);
+    const shape = emit.node("Add", [others, emit.ints(along.map((own) => (own ? size : 0)))]);
+    const zeros = emit.node("Expand", [emit.scalar(0), shape]);
+    const column = emit.node("Reshape", [index, emit.ints(along.map((own) => (own ? -1 : 1)))]);
+    return emit.node("ScatterElements", [zeros, emit.node("Expand", [column, from]), values], {
+      axis: { int: axis },
+      reduction: { string: "add" },
+    });
+  },
+};
+
+/**
+ * The adjoint of gather: zeros, of `size` along the axis, to which each of the values is added where its index says.
+ * Index (…), values (a, …, b) → (a, size, b).
+ */
+export function scatterAdd(index: Tensor, values: Tensor, size: number, axis = 0): Tensor {
+  const chosen = values.shape.slice(axis, axis + index.shape.length);
+  if (!sameShape(index.shape, chosen))
+    throw shapeError("scatterAdd", `expected indices of shape ${formatShape(chosen)}`, [index, values]);
+  const flat = foldAxes(index.shape);
+  if (flat === undefined) throw shapeError("scatterAdd", "the index has more than one symbolic axis", [index]);
+  const folded = values.shape.toSpliced(axis, index.shape.length, flat);
+  return apply(scatterAddOperator, [reshape(index, [flat]), reshape(values, folded)], { axis, size });
+}
