@@ -2,12 +2,12 @@ import { type Config, parseConfig } from "../src/config.ts";
 import type { Dataset } from "../src/data/dataset.ts";
 import { permutation } from "../src/data/shuffle.ts";
 import { batchFiller } from "../src/models/batches.ts";
+import { statisticsOf } from "../src/models/statistics.ts";
 import { buildVae } from "../src/models/vae.ts";
 import { cpuBackend } from "../src/runtime/ort.node.ts";
 import { compileTraining } from "../src/train/compile.ts";
 import { initializeParameters } from "../src/train/initialize.ts";
 import type { TrainingProgram } from "../src/train/program.ts";
-import { statisticsOf } from "../src/train/statistics.ts";
 
 /** The library's own training step, without the loop around it. */
 export interface OwnTraining {

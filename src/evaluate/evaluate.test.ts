@@ -162,3 +162,14 @@ test("latent dimensions are active above 0.01 nats of mean KL", async () => {
   expect(activeLatents).toBe(1);
   expect(countActive(Float32Array.from(rateByLatentNats))).toBe(1);
 });
+
+test("values that the likelihood has no density for are refused with their place", async () => {
+  const model = untrained({ model: { latent: 2, encoder: { hidden: [5] } }, data: { binarization: "none" } }, [2]);
+  const backend = await cpuBackend(1);
+  await expect(evaluateModel(model, backend, floats([0, 1, 1.5, 0], [2]))).rejects.toThrow(
+    /example 1, element 0 is 1.5/,
+  );
+  await expect(evaluateModel(model, backend, floats([0, Number.NaN], [2]))).rejects.toThrow(
+    /example 0, element 1 is NaN/,
+  );
+});

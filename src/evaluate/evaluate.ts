@@ -3,6 +3,7 @@ import type { Examples } from "../data/dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
 import type { PortableModel } from "../models/portable.ts";
+import { checkSupport } from "../models/statistics.ts";
 import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { elboScorer } from "./elbo.ts";
@@ -55,6 +56,7 @@ export async function evaluateModel(
   const { samples } = options;
   checkPositive("samples", samples);
   if (data.count === 0) throw new DataError(`${data.name}: the ${data.split} split has no examples to evaluate`);
+  checkSupport(data, vae.likelihood, config.model.likelihood.kind, config.data.binarization !== "none");
   const measure = measureOf(vae, config, data);
   if (samples !== undefined && measure === "cross-entropy")
     throw new UsageError(

@@ -4,6 +4,7 @@ import { elboScorer } from "../evaluate/elbo.ts";
 import { meanAndError } from "../evaluate/figures.ts";
 import { batchFiller, type FillBatch } from "../models/batches.ts";
 import { saveModel } from "../models/portable.ts";
+import { checkSupport, statisticsOf } from "../models/statistics.ts";
 import { buildVae, type Vae } from "../models/vae.ts";
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { compileTraining } from "./compile.ts";
@@ -12,7 +13,6 @@ import { viewOf } from "./layout.ts";
 import { type Parts, partNames } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
 import type { TrainingProgram } from "./program.ts";
-import { checkSupport, statisticsOf } from "./statistics.ts";
 
 /** What changes from step to step; with the parameters, all that a checkpoint holds. */
 export type Cursor = {

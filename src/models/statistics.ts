@@ -1,7 +1,7 @@
-import type { Dataset } from "../data/dataset.ts";
+import type { Dataset, Examples } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
-import type { DataStatistics, LikelihoodPart } from "../models/registry.ts";
+import type { DataStatistics, LikelihoodPart } from "./registry.ts";
 
 /** Mean of each element and variance about those means, of a data set whose grey levels mean v/255. */
 export function statisticsOf({ values, count, event }: Dataset): DataStatistics {
@@ -24,7 +24,7 @@ export function statisticsOf({ values, count, event }: Dataset): DataStatistics 
  * Refuses values that the likelihood has no density for.
  * @throws DataError naming the example and the element
  */
-export function checkSupport(data: Dataset, { support }: LikelihoodPart, kind: string, binarized: boolean): void {
+export function checkSupport(data: Examples, { support }: LikelihoodPart, kind: string, binarized: boolean): void {
   if (data.values instanceof Uint8Array) {
     if (support === "binary" && !binarized && data.values.some((v) => v !== 0 && v !== 255))
       throw new DataError(

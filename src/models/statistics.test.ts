@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Dataset } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
-import { findLikelihood } from "../models/likelihood.ts";
+import { findLikelihood } from "./likelihood.ts";
 import { checkSupport, statisticsOf } from "./statistics.ts";
 
 const dataset = (values: Uint8Array | Float32Array): Dataset => ({
