@@ -68,6 +68,10 @@ export async function openSession({ data, config, storage, backend, resume }: Tr
   const best = scored.slice();
 
   const saved = resume ? await loadCheckpoint(storage, program, best) : undefined;
+  if (resume && !saved && (await storage.exists("model/model.json")))
+    throw new RunError(
+      `${storage.location}: holds a trained model and no checkpoint to resume from; begin a new run in another directory, so that the model is not lost`,
+    );
   const { fingerprint } = data.train;
   if (saved && saved.data !== fingerprint)
     throw new RunError(

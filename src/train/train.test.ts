@@ -211,3 +211,9 @@ test("with β ≠ 1 the best weights are those of the lowest objective", async (
   const objectives = metrics.map(({ validation }) => validation!.distortionNats + 8 * validation!.rateNats);
   expect(result.best!.objectiveNats).toBeCloseTo(Math.min(...objectives), 6);
 });
+
+test("a model without a checkpoint is not trained over", async () => {
+  const { storage } = await run(base);
+  for (const name of await storage.list("checkpoints")) await storage.remove(`checkpoints/${name}`);
+  await expect(run(base, { storage, resume: true })).rejects.toThrow(/no checkpoint to resume from/);
+});
