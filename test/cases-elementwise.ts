@@ -1,4 +1,4 @@
-import { elu, gelu, leakyRelu, relu, silu, softplus } from "../src/graph/ops/activation.ts";
+import { elu, gelu, leakyRelu, relu, silu, softplus, unitStep } from "../src/graph/ops/activation.ts";
 import {
   abs,
   add,
@@ -87,6 +87,7 @@ export const elementwiseCases: Entries = {
   neg: given(unary(neg, (x) => -x)),
   abs: given(unary(abs, Math.abs, "distinct")),
   sign: none(unary(sign, Math.sign, "whole")),
+  unitStep: none(unary(unitStep, (x) => (x > 0 ? 1 : 0), "whole")),
   exp: given(unary(exp, Math.exp)),
   log: given(unary(log, Math.log, "positive")),
   sqrt: given(unary(sqrt, Math.sqrt, "positive")),

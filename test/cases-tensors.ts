@@ -2,6 +2,7 @@ import { mul, square } from "../src/graph/ops/arithmetic.ts";
 import { cumulativeSum, logSoftmax, softmax } from "../src/graph/ops/axis.ts";
 import { exp } from "../src/graph/ops/functions.ts";
 import { concat, pad, slice, split, splitEvenly, stack } from "../src/graph/ops/join.ts";
+import { bernoulliLogProb } from "../src/graph/ops/likelihood.ts";
 import { linear, matmul } from "../src/graph/ops/linear.ts";
 import { logsumexp, max, mean, min } from "../src/graph/ops/reduce.ts";
 import { argmax, argmin, gather, oneHot, scatterAdd } from "../src/graph/ops/select.ts";
@@ -184,6 +185,32 @@ export const tensorCases: Entries = {
         shapes: [rows, [3, 2], [2]],
         build: linear,
         expected: (x, weight, bias) => elementwise((xw, b) => xw! + b!)(product(x!, weight!), bias!),
+      }),
+    ),
+  ),
+  bernoulliLogProb: given(
+    (
+      [
+        [["batch", 3], ["batch", 3], 1],
+        [[2, 16], [2, 16], 1], // a product of 16 factors
+        [["batch", 5, 4], ["batch", 5, 4], 2],
+        [["batch", 2, 49], [3, "batch", 2, 49], 2], // k reconstructions of each example, two products of 49
+        [[67], ["batch", 67], 1], // no product: 67 is prime
+        [["batch", 8], [8], 1],
+      ] as const
+    ).map(
+      ([x, logits, rank]): Case => ({
+        shapes: [x, logits],
+        build: (a, b) => bernoulliLogProb(a!, b!, rank),
+        expected: (a, b) => {
+          const each = elementwise((v, l) => v! * l! - Math.log1p(Math.exp(l!)))(a!, b!);
+          const lead = each.shape.length - rank;
+          return reduction(
+            Array.from({ length: rank }, (_, i) => lead + i),
+            false,
+            total,
+          )(each);
+        },
       }),
     ),
   ),

@@ -59,10 +59,8 @@ export function linearGaussian({
     },
     [1],
     {
-      "encoder.mean.weight": [w / variance],
-      "encoder.mean.bias": [(-w * b) / variance + off],
-      "encoder.logvar.weight": [0],
-      "encoder.logvar.bias": [Math.log((sigma * sigma) / variance)],
+      "encoder.posterior.weight": [w / variance, 0],
+      "encoder.posterior.bias": [(-w * b) / variance + off, Math.log((sigma * sigma) / variance)],
       "decoder.mean.weight": [w],
       "decoder.mean.bias": [b],
     },

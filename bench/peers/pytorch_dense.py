@@ -110,9 +110,8 @@ def check(trainer, manifest):
     with torch.no_grad():
         model.hidden.weight.copy_(weight("encoder.hidden.0", PIXELS))
         model.hidden.bias.copy_(given["encoder.hidden.0.bias"])
-        heads = ["encoder.mean", "encoder.logvar"]
-        model.posterior.weight.copy_(torch.cat([weight(head, HIDDEN) for head in heads]))
-        model.posterior.bias.copy_(torch.cat([given[head + ".bias"] for head in heads]))
+        model.posterior.weight.copy_(weight("encoder.posterior", HIDDEN))
+        model.posterior.bias.copy_(given["encoder.posterior.bias"])
         model.decoder.weight.copy_(weight("decoder.hidden.0", LATENT))
         model.decoder.bias.copy_(given["decoder.hidden.0.bias"])
         model.logits.weight.copy_(weight("decoder.logits", HIDDEN))

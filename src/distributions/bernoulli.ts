@@ -2,6 +2,7 @@ import { softplus } from "../graph/ops/activation.ts";
 import { mul, sub } from "../graph/ops/arithmetic.ts";
 import { asFloat, less } from "../graph/ops/comparison.ts";
 import { sigmoid } from "../graph/ops/functions.ts";
+import { bernoulliLogProb } from "../graph/ops/likelihood.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Distribution } from "./distribution.ts";
 
@@ -27,6 +28,7 @@ export function bernoulli(logits: Tensor): Bernoulli {
     noise: "uniform",
     // x·log p + (1 − x)·log(1 − p) = x·l − softplus(l)
     logProb: (x) => sub(mul(x, logits), softplus(logits)),
+    logProbSum: (x, rank) => bernoulliLogProb(x, logits, rank),
     // 1 where u < p; not differentiable
     sample: (noise) => asFloat(less(noise, p)),
     // −E[log p(x)] = softplus(l) − p·l

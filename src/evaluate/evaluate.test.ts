@@ -148,13 +148,14 @@ test("a Bernoulli score of values between 0 and 1 is a cross-entropy, of which t
 });
 
 test("latent dimensions are active above 0.01 nats of mean KL", async () => {
-  const set = (bias: readonly number[]) => ({ "encoder.mean.weight": [0, 0, 0], "encoder.mean.bias": bias });
-  const still = { "encoder.logvar.weight": [0, 0, 0], "encoder.logvar.bias": [0, 0, 0] };
   // q(z|x) = N(b, 1), whose KL from N(0, 1) is b²/2 for every x: the mean does not vary, yet its KL counts
   const bias = [0, Math.sqrt(0.018), Math.sqrt(0.022)];
   const config: PartialConfig = { model: { latent: 3, encoder: { hidden: [] } }, data: { binarization: "static" } };
   const { rateByLatentNats, activeLatents } = await evaluateModel(
-    untrained(config, [1], { ...set(bias), ...still }),
+    untrained(config, [1], {
+      "encoder.posterior.weight": [0, 0, 0, 0, 0, 0],
+      "encoder.posterior.bias": [...bias, 0, 0, 0],
+    }),
     await cpuBackend(1),
     floats([0, 1, 1]),
   );

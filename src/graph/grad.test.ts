@@ -6,6 +6,7 @@ import { grad, topologicalOrder } from "./grad.ts";
 import { lower } from "./lower.ts";
 import { add, mul, neg, square } from "./ops/arithmetic.ts";
 import { exp, tanh } from "./ops/functions.ts";
+import { slice, split } from "./ops/join.ts";
 import { linear } from "./ops/linear.ts";
 import { expand, reshape, stopGradient, sum } from "./ops/structure.ts";
 import { constant, input, labelled, parameter, type Tensor } from "./tensor.ts";
@@ -115,4 +116,28 @@ test("a graph of 5,000 operators in a row is differentiated twice, and lowered",
 test("an expansion's gradient is summed back", async () => {
   const wide = expand(mul(constant(3), b), x);
   expect(await values({ db: grad(sum(mul(wide, x)), [b])[0]! }, feeds)).toEqual({ db: [12, 18] });
+});
+
+test("the gradients of parts that make up a tensor are joined, not padded and added", async () => {
+  const y = input("y", [1, 5]);
+  const weighted = (parts: readonly Tensor[]) =>
+    parts.map((part, i) => sum(mul(part, i + 2))).reduce((total, part) => add(total, part));
+  for (const [parts, expected] of [
+    [split(y, 1, [2, 3]), [2, 2, 3, 3, 3]],
+    [split(y, 1, [2, 3]).reverse(), [3, 3, 2, 2, 2]],
+    [
+      [slice(y, 1, 0, 2), slice(y, 1, 1, 5)],
+      [2, 5, 3, 3, 3],
+    ], // these overlap
+    [
+      [slice(y, 1, 0, 2), slice(y, 1, 4, 5)],
+      [2, 2, 0, 0, 3],
+    ], // these leave a gap
+    [split(y, 1, [1, 2, 2]), [2, 3, 3, 4, 4]],
+  ] as const) {
+    const [dy] = grad(weighted(parts), [y]);
+    expect((await values({ dy: dy! }, {})).dy).toEqual(expected);
+  }
+  const [dy] = grad(weighted(split(y, 1, [2, 3])), [y]);
+  expect(topologicalOrder([dy!]).map(({ operator }) => operator.name)).not.toContain("pad");
 });

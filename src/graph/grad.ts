@@ -1,4 +1,5 @@
 import { add } from "./ops/arithmetic.ts";
+import { joinPadded } from "./ops/join.ts";
 import { expand, expandOperator } from "./ops/structure.ts";
 import { formatShape } from "./shape.ts";
 import { constant, isLeaf, shapeError, type Tensor } from "./tensor.ts";
@@ -59,7 +60,7 @@ export function grad(loss: Tensor, wrt: readonly Tensor[]): Tensor[] {
       const input = variableOf(tensor.inputs[i]!);
       if (!dx || !needed.has(input)) continue;
       const sofar = gradients.get(input);
-      gradients.set(input, sofar ? add(sofar, dx) : dx);
+      gradients.set(input, sofar ? (joinPadded(sofar, dx) ?? add(sofar, dx)) : dx);
     }
   }
   return wrt.map((tensor) => gradients.get(variableOf(tensor)) ?? expand(constant(0), tensor));

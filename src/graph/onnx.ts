@@ -107,6 +107,26 @@ const value =
     );
   };
 
+/**
+ * A model's beginning that gives it one more output, before its own: an empty sequence of tensors. Bytes of two models
+ * one after the other are one model with the lists of both, as protobuf has it.
+ */
+export function encodeSequenceOutput(name: string): Uint8Array {
+  const writer = new BinaryWriter();
+  message(writer, 7, (graph) => {
+    message(graph, 1, node({ type: "SequenceEmpty", inputs: [], output: name, attributes: {} }));
+    message(graph, 12, (valueInfo) => {
+      text(valueInfo, 1, name);
+      message(valueInfo, 2, (type) =>
+        message(type, 4, (sequence) =>
+          message(sequence, 1, (element) => message(element, 1, (tensor) => tensor.tag(1, 0).int32(onnxType.float32))),
+        ),
+      );
+    });
+  });
+  return writer.finish();
+}
+
 /** Serializes a graph to the bytes of an ONNX model. */
 export function encodeOnnx(graph: OnnxGraph, info: OnnxModelInfo = {}): Uint8Array {
   const writer = new BinaryWriter();

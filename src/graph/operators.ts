@@ -4,6 +4,7 @@ import * as axis from "./ops/axis.ts";
 import * as comparison from "./ops/comparison.ts";
 import * as functions from "./ops/functions.ts";
 import * as join from "./ops/join.ts";
+import * as likelihood from "./ops/likelihood.ts";
 import * as linear from "./ops/linear.ts";
 import * as reduce from "./ops/reduce.ts";
 import * as select from "./ops/select.ts";
@@ -27,6 +28,7 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     comparison,
     functions,
     join,
+    likelihood,
     linear,
     reduce,
     select,

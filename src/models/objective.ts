@@ -1,4 +1,4 @@
-import type { Distribution } from "../distributions/distribution.ts";
+import { type Distribution, eventLogProb } from "../distributions/distribution.ts";
 import { kl } from "../distributions/kl.ts";
 import { add, div, mul, neg, sub } from "../graph/ops/arithmetic.ts";
 import { sum, sumEvent } from "../graph/ops/structure.ts";
@@ -29,14 +29,19 @@ export function negElbo(
   const posterior = vae.encode(x); // q(z|x)   (batch, latent)
   const z = posterior.sample(noise); // μ + σ·ε
   const likelihood = vae.decode(z); // p(x|z)   (batch, ...event)
-  const logProb = likelihood.logProb(x);
-  const distortionNats = neg(sumEvent(mask ? mul(logProb, mask) : logProb, vae.event.length)); // (batch)
+  const distortionNats = neg(eventLogProb(likelihood, x, vae.event.length, mask)); // (batch)
   const rateNats = sumEvent(kl(posterior, vae.prior(z), z), 1); // (batch)
   return { negElboNats: add(distortionNats, rateNats), distortionNats, rateNats, posterior };
 }
 
-/** distortion + β·rate (β-VAE, Higgins et al. 2017, eq. 4); β is a scalar input, so that it may change between steps. */
-export function betaObjective({ distortionNats, rateNats }: Terms, beta: Tensor): Tensor {
+/**
+ * distortion + β·rate (β-VAE, Higgins et al. 2017, eq. 4), of each example or of their means; β is a scalar input, so
+ * that it may change between steps.
+ */
+export function betaObjective(
+  { distortionNats, rateNats }: Pick<Terms, "distortionNats" | "rateNats">,
+  beta: Tensor,
+): Tensor {
   return add(distortionNats, mul(beta, rateNats));
 }
 
@@ -53,7 +58,7 @@ export function weightedMean(perExample: Tensor, weight: Tensor): Tensor {
       perExample,
       weight,
     ]);
-  return div(sum(mul(perExample, weight)), sum(weight));
+  return sum(mul(perExample, div(weight, sum(weight)))); // the shares are one node, however many means there are
 }
 
 /**
@@ -65,8 +70,8 @@ export function weightedMean(perExample: Tensor, weight: Tensor): Tensor {
  */
 export function logWeights(vae: Vae, posterior: Distribution, x: Tensor, noise: Tensor): Tensor {
   const z = posterior.sample(noise); // (k, batch, latent)
-  const logLikelihood = sumEvent(vae.decode(z).logProb(x), vae.event.length); // (k, batch)
-  const logPrior = sumEvent(vae.prior(z).logProb(z), 1);
-  const logPosterior = sumEvent(posterior.logProb(z), 1);
+  const logLikelihood = eventLogProb(vae.decode(z), x, vae.event.length); // (k, batch)
+  const logPrior = eventLogProb(vae.prior(z), z, 1);
+  const logPosterior = eventLogProb(posterior, z, 1);
   return sub(add(logLikelihood, logPrior), logPosterior);
 }

@@ -1,6 +1,7 @@
 import type { Config } from "../config.ts";
 import type { Distribution } from "../distributions/distribution.ts";
 import { type Normal, normal, standardNormal } from "../distributions/normal.ts";
+import { splitEvenly } from "../graph/ops/join.ts";
 import { reshape } from "../graph/ops/structure.ts";
 import { isSymbolic, staticSize, times } from "../graph/shape.ts";
 import { labelled, type Tensor } from "../graph/tensor.ts";
@@ -33,8 +34,9 @@ export function buildVae(config: Config["model"], event: readonly number[], stat
   const size = staticSize(event);
 
   const encoder = mlp(root.at("encoder"), size, config.encoder);
-  const mean = dense(root.at("encoder.mean"), encoder.features, config.latent, { initialization: "glorot" });
-  const logvar = dense(root.at("encoder.logvar"), encoder.features, config.latent, { initialization: "glorot" });
+  const posterior = dense(root.at("encoder.posterior"), encoder.features, 2 * config.latent, {
+    initialization: "glorot",
+  });
 
   const decoder = mlp(root.at("decoder"), config.latent, config.decoder);
   const likelihood = findLikelihood(config.likelihood.kind);
@@ -50,7 +52,8 @@ export function buildVae(config: Config["model"], event: readonly number[], stat
     likelihood,
     encode(x) {
       const h = encoder.layer(reshape(x, [x.shape[0]!, size]));
-      return normal(labelled(mean(h), "mean of q(z|x)"), labelled(logvar(h), "log-variance of q(z|x)"));
+      const [mean, logvar] = splitEvenly(posterior(h), 1, 2) as [Tensor, Tensor];
+      return normal(labelled(mean, "mean of q(z|x)"), labelled(logvar, "log-variance of q(z|x)"));
     },
     prior: (z) => standardNormal(z),
     decode(z) {

@@ -31,7 +31,7 @@ test("the size asked for can be used, and more is refused with the bytes asked a
 });
 
 test("sizes and lengths that cannot be are refused", () => {
-  expect(() => createKernels(-1)).toThrow("kernels: expected a size in bytes from 0 to 4294901760, got -1");
+  expect(() => createKernels(-1)).toThrow("kernels: expected a size in bytes from 0 to 4274032460, got -1");
   expect(() => createKernels(2 ** 40)).toThrow(UsageError);
   expect(() => createKernels(Number.NaN)).toThrow(UsageError);
   expect(() => createKernels(64).float32(1.5)).toThrow("float32: length: expected an integer from 0 to");
@@ -122,11 +122,20 @@ test("adam's moments of a gradient that stays 0 become 0, and a NaN stays NaN", 
   m.fill(1e-30);
   v.fill(1e-30);
   m[2] = Number.NaN;
-  for (let step = 1; step <= 400; step++) {
+  for (let step = 1; step <= 800; step++) {
     kernels.adam(p, g, m, v, { learningRate: 0, beta1: 0.9, beta2: 0.9, epsilon: 1e-8, step });
   }
   expect([...m]).toEqual([0, 0, Number.NaN, 0, 0]);
-  expect([...v]).toEqual([0, 0, 0, 0, 0]);
+  expect([...v]).toEqual(Array(5).fill(1.1754943508222875e-38)); // no subnormal: arithmetic on those is slow
+});
+
+test("large arrays fit that together take the bytes asked for, and begin at different places of a page", () => {
+  const length = 2 ** 14;
+  for (const count of [1, 3, 20]) {
+    const kernels = createKernels(count * length * 4);
+    const places = Array.from({ length: count }, () => kernels.float32(length).byteOffset % 4096);
+    for (let i = 1; i < count; i++) expect(places[i]).not.toBe(places[i - 1]);
+  }
 });
 
 test("average moves the target towards the source by 1 - decay", () => {
@@ -155,26 +164,29 @@ test("an average of what does not change stays what it is", () => {
   expect(target).toEqual(source);
 });
 
-test("sumOfSquares is the float64 sum, for any length and at ten million numbers", () => {
+test("sumOfSquares is the exact sum to 2e-6, for any length and at ten million numbers", () => {
   const kernels = createKernels(48_000_000);
   const x = kernels.float32(10_000_000);
   fc.assert(
-    fc.property(fc.float32Array({ noNaN: true, noDefaultInfinity: true, maxLength: 40 }), (values) => {
-      const part = x.subarray(0, values.length);
-      part.set(values);
-      const exact = values.reduce((sum, value) => sum + value * value, 0);
-      expect(Math.abs(kernels.sumOfSquares(part) - exact)).toBeLessThanOrEqual(1e-12 * exact);
-    }),
+    fc.property(
+      fc.float32Array({ min: Math.fround(-1e18), max: Math.fround(1e18), noNaN: true, maxLength: 4000 }),
+      (values) => {
+        const part = x.subarray(0, values.length);
+        part.set(values);
+        const exact = values.reduce((sum, value) => sum + value * value, 0);
+        expect(Math.abs(kernels.sumOfSquares(part) - exact)).toBeLessThanOrEqual(2e-6 * exact + 1e-37 * values.length);
+      },
+    ),
   );
   x.fill(0.1);
   const tenth = Math.fround(0.1);
-  expect(kernels.sumOfSquares(x) / (1e7 * tenth * tenth)).toBeCloseTo(1, 9);
+  expect(kernels.sumOfSquares(x) / (1e7 * tenth * tenth)).toBeCloseTo(1, 5);
 });
 
 test("sumOfSquares lets NaN and infinity through from every place", () => {
-  const kernels = createKernels(1000);
-  const x = kernels.float32(7);
-  for (let i = 0; i < 7; i++) {
+  const kernels = createKernels(10_000);
+  const x = kernels.float32(1100);
+  for (const i of [0, 1, 5, 14, 15, 16, 63, 64, 1023, 1024, 1087, 1088, 1098, 1099]) {
     x.fill(1)[i] = Number.NEGATIVE_INFINITY;
     expect(kernels.sumOfSquares(x)).toBe(Number.POSITIVE_INFINITY);
     x[i] = Number.NaN;

@@ -73,7 +73,8 @@ export interface Kernels {
   unitInterval(out: Float32Array, pixels: Uint8Array): void;
   /**
    * One step of Adam, in place: Kingma & Ba (2015), algorithm 1, in the efficient order given after it, with
-   * ε̂ = ε·√(1-β₂ᵗ), which makes the two the same. Moments below the smallest normal float32 become 0.
+   * ε̂ = ε·√(1-β₂ᵗ), which makes the two the same. Numbers below the smallest normal float32, 1.2e-38, are slow: second
+   * moments are held there, and first moments below it become 0 at every 16th step.
    * All four arrays of one length; `first` and `second` are the moments, zeros before step 1.
    */
   adam(
@@ -85,7 +86,10 @@ export interface Kernels {
   ): void;
   /** target = decay·target + (1-decay)·source: an exponential moving average. Both of one length. */
   average(target: Float32Array, source: Float32Array, decay: number): void;
-  /** Σx², summed in float64. NaN and infinity come through. */
+  /**
+   * Σx² to 2e-6 relative: squares in float32, where x below 1e-19 counts as 0. Infinite if a square, or the sum of 64,
+   * is too large for a float32. NaN and infinity come through.
+   */
   sumOfSquares(x: Float32Array): number;
 }
 
@@ -116,6 +120,7 @@ interface Exports {
     weight2: number,
     epsilon: number,
   ): void;
+  flush(x: number, length: number): void;
   average(target: number, source: number, length: number, weight: number): void;
   sumOfSquares(x: number, length: number): number;
 }
@@ -135,17 +140,22 @@ type Draw = (
 const PAGE = 65536;
 const MOST_PAGES = 65536; // 4 GiB, what 32-bit pointers reach
 const ALIGNMENT = 64;
+/** Large arrays begin at different places of a 4 KiB page: those read side by side would evict each other. */
+const LARGE = 65536;
+const SKEW = 320;
+const FLUSH_EVERY = 16;
 
 /**
  * Kernels with a memory of their own, from which arrays of `bytes` bytes together can be made (each rounded up to a
  * multiple of 64). Runs in Node and in browsers, on a page or in a worker.
  */
 export function createKernels(bytes: number): Kernels {
-  const most = (MOST_PAGES - 1) * PAGE;
+  const most = Math.floor(((MOST_PAGES - 1) * PAGE) / (1 + SKEW / LARGE));
   if (!Number.isSafeInteger(bytes) || bytes < 0 || bytes > most) {
     throw new UsageError(`kernels: expected a size in bytes from 0 to ${most}, got ${bytes}`);
   }
-  const pages = 1 + Math.ceil(bytes / PAGE); // the first one is for the module itself
+  const skew = Math.floor(bytes / LARGE) * SKEW;
+  const pages = 1 + Math.ceil((bytes + skew) / PAGE); // the first one is for the module itself
   const memory = allocate(pages);
   const binary = Uint8Array.from(atob(wasm), (character) => character.charCodeAt(0));
   const instance = new WebAssembly.Instance(new WebAssembly.Module(binary), { env: { memory } });
@@ -156,14 +166,14 @@ export function createKernels(bytes: number): Kernels {
   /** Offset of `size` more bytes. */
   function take(what: string, length: number, width: number): number {
     checkInteger(`${what}: length`, length, 0, most);
-    const left = buffer.byteLength - next;
     const size = length * width;
+    const offset = next + (size >= LARGE ? SKEW : 0);
+    const left = buffer.byteLength - offset;
     if (size > left) {
       throw new UsageError(
         `kernels: memory is full: ${what}(${length}) takes ${size} bytes, ${left} of ${buffer.byteLength} are left; give createKernels a larger size`,
       );
     }
-    const offset = next;
     next = alignUp(offset + size);
     return offset;
   }
@@ -223,6 +233,7 @@ export function createKernels(bytes: number): Kernels {
         1 - beta2,
         epsilon * correction2,
       );
+      if (step % FLUSH_EVERY === 0) run.flush(first.byteOffset, length);
     },
     average(target, source, decay) {
       const to = at("average: target", target, target.length);

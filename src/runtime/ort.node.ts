@@ -1,7 +1,8 @@
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
+import { encodeSequenceOutput } from "../graph/onnx.ts";
 import type { Backend } from "./backend.ts";
-import { ortBackend } from "./ort.ts";
+import { ortBackend, type StopBeforeCopies } from "./ort.ts";
 
 const backends = new Map<number, Promise<Backend>>();
 
@@ -15,6 +16,19 @@ export function cpuBackend(threads: number = availableParallelism()): Promise<Ba
   return backend;
 }
 
+/**
+ * onnxruntime-node 1.30 copies every output to a new ArrayBuffer, also an output that was written to the array given for
+ * it. For the gradients of a dense VAE that is a third of the step: the copy, the page faults of fresh memory, and a full
+ * collection of garbage at every twentieth step. It converts outputs in their order and has no sequences: the first
+ * output being one, a run ends in an error once everything is computed and in its place.
+ */
+const stopOutput = "stop before copies";
+const stopBeforeCopies: StopBeforeCopies = {
+  output: stopOutput,
+  modelPrefix: encodeSequenceOutput(stopOutput),
+  message: "Non tensor type is temporarily not supported.",
+};
+
 async function open(threads: number): Promise<Backend> {
   const ort = await import("onnxruntime-node");
   const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
@@ -22,6 +36,7 @@ async function open(threads: number): Promise<Backend> {
     device: "cpu",
     engine: `onnxruntime-node ${version}`,
     threads,
+    stopBeforeCopies,
     // Severity 3: errors. Its warnings are about its own graph optimizer.
     sessionOptions: {
       executionProviders: ["cpu"],

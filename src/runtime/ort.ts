@@ -10,6 +10,17 @@ interface OrtOptions {
   readonly engine: string;
   readonly threads: number;
   readonly sessionOptions: Ort.InferenceSession.SessionOptions;
+  /** Where the package copies outputs that were given arrays to go to: how it is kept from that. */
+  readonly stopBeforeCopies?: StopBeforeCopies;
+}
+
+/** An output that the package cannot convert, and so ends every run at, after the computation and before any copy. */
+export interface StopBeforeCopies {
+  readonly output: string;
+  /** The beginning of a model that has the output. */
+  readonly modelPrefix: Uint8Array;
+  /** The message of the error that ends the run. */
+  readonly message: string;
 }
 
 const typeOf = (data: Data): Ort.Tensor.Type =>
@@ -35,14 +46,17 @@ export function ortBackend(ort: OrtModule, options: OrtOptions): Backend {
       ...(lowered.precision === "float64" ? { graphOptimizationLevel: "basic" } : {}),
     };
     let session: Ort.InferenceSession;
+    const stop = options.stopBeforeCopies;
     try {
-      session = await ort.InferenceSession.create(lowered.bytes, sessionOptions);
+      const model = stop ? concatenated(stop.modelPrefix, lowered.bytes) : lowered.bytes;
+      session = await ort.InferenceSession.create(model, sessionOptions);
     } catch (error) {
       throw new RunError(`ONNX Runtime refused the graph: ${(error as Error).message}`, { cause: error });
     }
+    const names = session.outputNames.filter((name) => name !== stop?.output);
     return {
       async run(feeds) {
-        const results = await session.run(tensors(feeds));
+        const results = await session.run(tensors(feeds), names);
         return Object.fromEntries(
           Object.entries(results).map(([name, { data, dims }]) => [name, { data: data as Data, shape: dims }]),
         );
@@ -50,12 +64,28 @@ export function ortBackend(ort: OrtModule, options: OrtOptions): Backend {
       bind(feeds, fetches) {
         const inputs = tensors(feeds);
         const outputs = tensors(fetches);
+        if (!stop)
+          return async () => {
+            await session.run(inputs, outputs);
+          };
+        const stopped = { ...outputs, [stop.output]: null };
         return async () => {
-          await session.run(inputs, outputs);
+          try {
+            await session.run(inputs, stopped);
+          } catch (error) {
+            if ((error as Error).message !== stop.message) throw error;
+          }
         };
       },
       release: () => session.release(),
     };
   };
   return { device: options.device, engine: options.engine, threads: options.threads, compile };
+}
+
+function concatenated(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const result = new Uint8Array(a.length + b.length);
+  result.set(a);
+  result.set(b, a.length);
+  return result;
 }

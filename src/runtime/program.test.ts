@@ -189,3 +189,32 @@ test("a graph that ONNX Runtime refuses says so", async () => {
   await release();
   await expect(backend.compile({ ...lowered, bytes: lowered.bytes.subarray(0, 20) })).rejects.toThrow(RunError);
 });
+
+test("outputs that were given arrays are written there, and copied nowhere", async () => {
+  const count = 500_000;
+  const program = await compile(backend, { y: add(input("x", ["batch"]), 1) });
+  const [from, to] = [new Float32Array(count), new Float32Array(count)];
+  const run = program.bind(count, { x: from }, { y: to });
+  await run();
+  const before = process.memoryUsage().external;
+  for (let i = 0; i < 10; i++) {
+    from.fill(i);
+    await run();
+    expect(to[count - 1]).toBe(i + 1);
+  }
+  expect(process.memoryUsage().external - before).toBeLessThan(count * 4);
+  await program.release();
+});
+
+test("a run that fails in the middle still fails", async () => {
+  const table = input("table", [3]);
+  const index = input("index", ["batch"], "int");
+  const program = await compile(backend, { y: gather(table, index) });
+  const [y, place] = [new Float32Array(1), BigInt64Array.of(7n)];
+  const run = program.bind(1, { table: Float32Array.of(1, 2, 3), index: place }, { y });
+  await expect(run()).rejects.toThrow("indices element out of data bounds");
+  place[0] = 2n;
+  await run();
+  expect(y[0]).toBe(3);
+  await program.release();
+});

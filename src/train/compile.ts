@@ -1,4 +1,5 @@
 import type { Config } from "../config.ts";
+import { add } from "../graph/ops/arithmetic.ts";
 import { staticSize } from "../graph/shape.ts";
 import { input } from "../graph/tensor.ts";
 import { batchBytes } from "../models/batches.ts";
@@ -13,6 +14,10 @@ export function compileTraining(backend: Backend, vae: Vae, config: Config): Pro
   const noise = input("noise", ["batch", vae.latent]);
   const weight = input("weight", ["batch"]);
   const terms = negElbo(vae, x, noise);
+  const means = {
+    distortionNats: weightedMean(terms.distortionNats, weight),
+    rateNats: weightedMean(terms.rateNats, weight),
+  };
   return trainingProgram({
     backend,
     specs: vae.parameters,
@@ -20,13 +25,9 @@ export function compileTraining(backend: Backend, vae: Vae, config: Config): Pro
     objectives: [
       {
         name: "elbo",
-        minimize: weightedMean(betaObjective(terms, input("beta", [])), weight),
+        minimize: betaObjective(means, input("beta", [])),
         trains: vae.parameters.filter(({ role }) => role === "trained").map(({ path }) => path),
-        terms: {
-          negElboNats: weightedMean(terms.negElboNats, weight),
-          distortionNats: weightedMean(terms.distortionNats, weight),
-          rateNats: weightedMean(terms.rateNats, weight),
-        },
+        terms: { negElboNats: add(means.distortionNats, means.rateNats), ...means },
       },
     ],
     extraBytes: batchBytes(config.train.batchSize, staticSize(vae.event)),

@@ -1,5 +1,5 @@
-import { apply, shapeError, type Tensor } from "../tensor.ts";
-import { add, minimum, mul, sign } from "./arithmetic.ts";
+import { apply, type Operator, shapeError, type Tensor } from "../tensor.ts";
+import { add, minimum, mul } from "./arithmetic.ts";
 import { call, unary } from "./elementwise.ts";
 import { sigmoid } from "./functions.ts";
 import { erf } from "./special.ts";
@@ -7,8 +7,22 @@ import { beforeExpand } from "./structure.ts";
 
 /* Activations of layers. tanh and sigmoid stand with the functions. */
 
-// The sign of y is 1 where x > 0 and else 0; it is vectorized in ONNX Runtime, a comparison followed by Where is not.
-export const reluOperator = unary("relu", (_x, dy, y) => mul(dy, sign(y)), "Relu");
+/*
+ * 1 where x > 0, else 0. HardSigmoid is clip(αx + β, 0, 1); with the largest α it is the step for all x but subnormal
+ * ones, and takes a third of the time of Sign, Greater with Where, or Greater with Cast.
+ */
+export const unitStepOperator: Operator = {
+  ...unary(
+    "unitStep",
+    (_x, dy) => dy,
+    (x, emit) =>
+      emit.precision === "float32"
+        ? emit.node("HardSigmoid", [x], { alpha: { float: 3e38 }, beta: { float: 0 } })
+        : emit.node("Sign", [emit.node("Relu", [x])]),
+  ),
+  gradient: { none: "piecewise constant: its derivative is 0 wherever it exists" },
+};
+export const reluOperator = unary("relu", (_x, dy, y) => mul(dy, unitStep(y)), "Relu");
 /*
  * ELU(x) = x for x > 0, e^x − 1 below; its derivative is 1 above and e^x = y + 1 below, which is min(y, 0) + 1 for both.
  * Built from operators that exist in float64 too: relu(x) + e^min(x, 0) − 1.
@@ -39,7 +53,7 @@ export const leakyReluOperator = unary(
   "leakyRelu",
   (x, dy, { attributes }) => {
     const slope = attributes.slope as number;
-    return mul(dy, add(mul(sign(relu(x)), 1 - slope), slope));
+    return mul(dy, add(mul(unitStep(x), 1 - slope), slope));
   },
   (x, emit, { attributes }) => {
     const slope = attributes.slope as number;
@@ -49,6 +63,8 @@ export const leakyReluOperator = unary(
   },
 );
 
+/** 1 where x is positive, else 0. */
+export const unitStep = call(unitStepOperator);
 export const relu = call(reluOperator);
 export const elu = call(eluOperator);
 export const softplus = call(softplusOperator);

@@ -124,6 +124,22 @@ export const padOperator: Operator = {
   },
 };
 
+/**
+ * The sum of two tensors that were padded to meet, where one ends as the other begins: they are then merely joined.
+ * Undefined for any other two. Gradients of the halves of a tensor are such.
+ */
+export function joinPadded(x: Tensor, y: Tensor): Tensor | undefined {
+  if (x.operator !== padOperator || y.operator !== padOperator || x.attributes.axis !== y.attributes.axis) return;
+  const axis = x.attributes.axis as number;
+  const [first, second] = x.attributes.before === 0 ? [x, y] : [y, x];
+  const meet =
+    first.attributes.before === 0 &&
+    second.attributes.after === 0 &&
+    second.attributes.before === first.inputs[0]!.shape[axis] &&
+    first.shape[axis] === second.shape[axis];
+  return meet ? concat([first.inputs[0]!, second.inputs[0]!], axis) : undefined;
+}
+
 /** x with zeros before and after along an axis. */
 export function pad(x: Tensor, axis: number, before: number, after: number): Tensor {
   return before === 0 && after === 0 ? x : apply(padOperator, [x], { axis, before, after });

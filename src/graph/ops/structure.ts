@@ -159,6 +159,7 @@ export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   const lead = x.shape.length - shape.length;
   const axes = x.shape.map((_, i) => i).filter((i) => i < lead || (shape[i - lead] === 1 && x.shape[i] !== 1));
+  if (axes.length === lead) return sum(x, axes);
   return reshape(sum(x, axes, true), shape);
 }
 

@@ -205,10 +205,17 @@ export function binarize(
   for (let row: u32 = 0; row < rows; row++) {
     const index = load<u32>(example + ((<usize>row) << 2));
     for (let column: u32 = 0; column < columns; column += 32) {
-      philox(column >> 3, 0, index, step, key0, key1);
-      transpose();
       const remaining = columns - column;
       if (remaining >= 32) {
+        // Black pixels need no draw, and much of a picture is black.
+        if (!v128.any_true(v128.or(v128.load(pixels), v128.load(pixels, 16)))) {
+          memory.fill(out, 0, 128);
+          out += 128;
+          pixels += 32;
+          continue;
+        }
+        philox(column >> 3, 0, index, step, key0, key1);
+        transpose();
         binarizeBlock(out, pixels, w0);
         binarizeBlock(out + 32, pixels + 8, w1);
         binarizeBlock(out + 64, pixels + 16, w2);
@@ -216,6 +223,8 @@ export function binarize(
         out += 128;
         pixels += 32;
       } else {
+        philox(column >> 3, 0, index, step, key0, key1);
+        transpose();
         v128.store(scratch, w0);
         v128.store(scratch, w1, 16);
         v128.store(scratch, w2, 32);
@@ -242,13 +251,6 @@ export function unitInterval(out: usize, pixels: usize, length: u32): void {
   for (; pixels < end; pixels++, out += 4) store<f32>(out, <f32>load<u8>(pixels) / 255);
 }
 
-/** Numbers whose magnitude is below the smallest normal float32 become 0: arithmetic on them is slow. NaN stays. */
-// @ts-ignore: decorator
-@inline
-function flush(x: v128): v128 {
-  return v128.andnot(x, f32x4.lt(f32x4.abs(x), f32x4.splat(1.17549435e-38)));
-}
-
 /** Adam on four numbers at each pointer. */
 // @ts-ignore: decorator
 @inline
@@ -260,8 +262,12 @@ function adamFour(
   const oldM = v128.load(first);
   const oldV = v128.load(second);
   // The moments as steps towards g and g²: once rounded to float32, β and 1-β would not add up to 1.
-  const m = flush(f32x4.add(oldM, f32x4.mul(weight1, f32x4.sub(g, oldM))));
-  const v = flush(f32x4.add(oldV, f32x4.mul(weight2, f32x4.sub(f32x4.mul(g, g), oldV))));
+  const m = f32x4.add(oldM, f32x4.mul(weight1, f32x4.sub(g, oldM)));
+  // Not below the smallest normal float32, since arithmetic on subnormals is slow; NaN stays.
+  const v = f32x4.pmax(
+    f32x4.add(oldV, f32x4.mul(weight2, f32x4.sub(f32x4.mul(g, g), oldV))),
+    f32x4.splat(1.17549435e-38),
+  );
   const change = f32x4.div(f32x4.mul(rate, m), f32x4.add(f32x4.sqrt(v), epsilon));
   v128.store(first, m);
   v128.store(second, v);
@@ -278,7 +284,15 @@ export function adam(
   const epsilons = f32x4.splat(epsilon);
   const bytes = (<usize>length) << 2;
   const whole = bytes & ~15;
-  for (let i: usize = 0; i < whole; i += 16) {
+  let i: usize = 0;
+  // Four at a time hide the latency of the square roots.
+  for (; i + 64 <= whole; i += 64) {
+    adamFour(parameters + i, gradients + i, first + i, second + i, rates, weights1, weights2, epsilons);
+    adamFour(parameters + i + 16, gradients + i + 16, first + i + 16, second + i + 16, rates, weights1, weights2, epsilons);
+    adamFour(parameters + i + 32, gradients + i + 32, first + i + 32, second + i + 32, rates, weights1, weights2, epsilons);
+    adamFour(parameters + i + 48, gradients + i + 48, first + i + 48, second + i + 48, rates, weights1, weights2, epsilons);
+  }
+  for (; i < whole; i += 16) {
     adamFour(parameters + i, gradients + i, first + i, second + i, rates, weights1, weights2, epsilons);
   }
   const rest = bytes - whole;
@@ -293,6 +307,17 @@ export function adam(
   memory.copy(parameters + whole, scratch, rest);
   memory.copy(first + whole, scratch + 32, rest);
   memory.copy(second + whole, scratch + 48, rest);
+}
+
+/** Numbers whose magnitude is below the smallest normal float32 become 0; NaN stays. */
+export function flush(x: usize, length: u32): void {
+  const end = x + ((<usize>length) << 2);
+  const smallest = f32x4.splat(1.17549435e-38);
+  for (; x + 16 <= end; x += 16) {
+    const value = v128.load(x);
+    v128.store(x, v128.andnot(value, f32x4.lt(f32x4.abs(value), smallest)));
+  }
+  for (; x < end; x += 4) if (Mathf.abs(load<f32>(x)) < 1.17549435e-38) store<f32>(x, 0);
 }
 
 export function average(target: usize, source: usize, length: u32, weight: f32): void {
@@ -310,20 +335,31 @@ export function average(target: usize, source: usize, length: u32, weight: f32):
 
 export function sumOfSquares(x: usize, length: u32): f64 {
   const end = x + ((<usize>length) << 2);
-  // Squares of float32 are exact in float64; two accumulators hide the latency of the addition.
-  let a = f64x2.splat(0);
-  let b = f64x2.splat(0);
-  for (; x + 16 <= end; x += 16) {
-    const low = f64x2.promote_low_f32x4(v128.load64_zero(x));
-    const high = f64x2.promote_low_f32x4(v128.load64_zero(x, 8));
-    a = f64x2.add(a, f64x2.mul(low, low));
-    b = f64x2.add(b, f64x2.mul(high, high));
+  let sum: f64 = 0;
+  while (x + 64 <= end) {
+    // 1,024 numbers in float32, 64 to a lane; such sums are added in float64. Four accumulators hide the latency.
+    const stop = x + 4096 <= end ? x + 4096 : end;
+    let a = f32x4.splat(0);
+    let b = f32x4.splat(0);
+    let c = f32x4.splat(0);
+    let d = f32x4.splat(0);
+    for (; x + 64 <= stop; x += 64) {
+      let value = v128.load(x);
+      a = f32x4.add(a, f32x4.mul(value, value));
+      value = v128.load(x, 16);
+      b = f32x4.add(b, f32x4.mul(value, value));
+      value = v128.load(x, 32);
+      c = f32x4.add(c, f32x4.mul(value, value));
+      value = v128.load(x, 48);
+      d = f32x4.add(d, f32x4.mul(value, value));
+    }
+    a = f32x4.add(f32x4.add(a, b), f32x4.add(c, d));
+    sum += <f64>f32x4.extract_lane(a, 0) + <f64>f32x4.extract_lane(a, 1);
+    sum += <f64>f32x4.extract_lane(a, 2) + <f64>f32x4.extract_lane(a, 3);
   }
-  a = f64x2.add(a, b);
-  let sum = f64x2.extract_lane(a, 0) + f64x2.extract_lane(a, 1);
   for (; x < end; x += 4) {
-    const value = <f64>load<f32>(x);
-    sum += value * value;
+    const value = load<f32>(x);
+    sum += <f64>(value * value);
   }
   return sum;
 }
