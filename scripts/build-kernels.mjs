@@ -1,13 +1,18 @@
-// Compiles src/runtime/kernels/assembly.ts (AssemblyScript) to WebAssembly and writes it, as base64, to
-// src/runtime/kernels/wasm.generated.ts. Does nothing when that file is newer than its sources.
-import { readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+// Compiles src/runtime/assembly/ (AssemblyScript) to WebAssembly and writes it, as base64, to
+// src/runtime/wasm.generated.ts. Does nothing when that file is newer than its sources.
+import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const source = "src/runtime/kernels/assembly.ts";
-const target = `${root}src/runtime/kernels/wasm.generated.ts`;
-const sources = [`${root}${source}`, fileURLToPath(import.meta.url), `${root}package.json`];
+const folder = "src/runtime/assembly";
+const source = `${folder}/index.ts`;
+const target = `${root}src/runtime/wasm.generated.ts`;
+const sources = [
+  ...readdirSync(`${root}${folder}`).map((name) => `${root}${folder}/${name}`),
+  fileURLToPath(import.meta.url),
+  `${root}package.json`,
+];
 
 const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 if (modified(target) <= Math.max(...sources.map(modified))) await build();
@@ -30,7 +35,7 @@ async function build() {
   });
   if (error) throw new Error(`${source} does not compile:\n${stderr}`);
   const text = [
-    `// Generated from assembly.ts by scripts/build-kernels.mjs. Do not edit; not in git.`,
+    `// Generated from src/runtime/assembly by scripts/build-kernels.mjs. Do not edit; not in git.`,
     ``,
     `/** The kernels' WebAssembly module, base64. */`,
     `export const wasm =`,

@@ -12,9 +12,10 @@ const BELOW = {
   errors: [],
   version: [],
   nearest: [],
+  show: [],
   "json-error": [],
-  config: ["errors", "nearest", "json-error"],
-  data: ["errors"],
+  config: ["errors", "nearest", "show", "json-error"],
+  data: ["errors", "show"],
   storage: ["errors"],
   graph: ["errors"],
   runtime: ["graph"],
@@ -256,7 +257,7 @@ function readSources(folder) {
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
   const paths = names.map((name) => name.replaceAll("\\", "/")).filter((path) => path.endsWith(".ts"));
   // AssemblyScript, which is not TypeScript, is another compiler's.
-  const own = paths.filter((path) => path !== "runtime/kernels/assembly.ts").sort();
+  const own = paths.filter((path) => !path.startsWith("runtime/assembly/")).sort();
   return new Map(own.map((path) => [path, readFileSync(join(folder, path), "utf8")]));
 }
 

@@ -63,6 +63,8 @@ test("arrays of another memory and of another length are refused by every kernel
     ["adam: gradients", () => kernels.adam(a, b, a, a, adam)],
     ["adam: first", () => kernels.adam(a, a, b, a, adam)],
     ["adam: second", () => kernels.adam(a, a, a, strange, adam)],
+    ["adamax: second", () => kernels.adamax(a, a, a, strange, adam)],
+    ["momentum: gradients", () => kernels.momentum(a, b, a, { learningRate: 1, momentum: 0, step: 1 })],
     ["adam: step: expected an integer from 1", () => kernels.adam(a, a, a, a, { ...adam, step: 0 })],
     ["average: source", () => kernels.average(a, b, 0.9)],
     ["average: target", () => kernels.average(strange, a, 0.9)],
@@ -74,44 +76,105 @@ test("arrays of another memory and of another length are refused by every kernel
   }
 });
 
-test("adam is algorithm 1 of Kingma & Ba, in float64, to float32 rounding over 50 steps", () => {
+/** One optimizer's textbook step in float64, on one number: the new parameter and moments. */
+type Textbook = (theta: number, g: number, m: number, v: number, t: number, rate: number) => [number, number, number];
+
+const [beta1, beta2, epsilon, decay] = [0.9, 0.999, 1e-3, 0.1];
+
+const optimizers: Readonly<Record<string, { readonly kernel: Optimizer; readonly textbook: Textbook }>> = {
+  "adam (Kingma & Ba 2015, algorithm 1)": {
+    kernel: (kernels, p, g, m, v, step) => kernels.adam(p, g, m, v, { ...step, beta1, beta2, epsilon }),
+    textbook: adamStep,
+  },
+  "adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2)": {
+    kernel: (kernels, p, g, m, v, step) =>
+      kernels.adam(p, g, m, v, { ...step, beta1, beta2, epsilon, weightDecay: decay }),
+    textbook: (theta, g, m, v, t, rate) => {
+      const [next, ...moments] = adamStep(theta, g, m, v, t, rate);
+      return [next - rate * decay * theta, ...moments];
+    },
+  },
+  "adam with the gradient scaled": {
+    kernel: (kernels, p, g, m, v, step) => kernels.adam(p, g, m, v, { ...step, beta1, beta2, epsilon, scale: 0.3 }),
+    textbook: (theta, g, m, v, t, rate) => adamStep(theta, 0.3 * g, m, v, t, rate),
+  },
+  "adamax (Kingma & Ba 2015, algorithm 2)": {
+    kernel: (kernels, p, g, m, v, step) =>
+      kernels.adamax(p, g, m, v, { ...step, beta1, beta2, epsilon, weightDecay: decay, scale: 0.3 }),
+    textbook: (theta, g, m, u, t, rate) => {
+      const m1 = beta1 * m + (1 - beta1) * 0.3 * g;
+      const u1 = Math.max(beta2 * u, Math.abs(0.3 * g) + epsilon);
+      return [theta - rate * decay * theta - ((rate / (1 - beta1 ** t)) * m1) / u1, m1, u1];
+    },
+  },
+  "gradient descent": {
+    kernel: (kernels, p, g, m, _v, step) => kernels.momentum(p, g, m, { ...step, momentum: 0 }),
+    textbook: (theta, g, _m, v, _t, rate) => [theta - rate * g, g, v],
+  },
+  "gradient descent with momentum": {
+    kernel: (kernels, p, g, m, _v, step) =>
+      kernels.momentum(p, g, m, { ...step, momentum: 0.8, weightDecay: decay, scale: 0.3 }),
+    textbook: (theta, g, m, v, _t, rate) => {
+      const velocity = 0.8 * m + 0.3 * g;
+      return [theta - rate * decay * theta - rate * velocity, velocity, v];
+    },
+  },
+  "gradient descent with Nesterov's momentum": {
+    kernel: (kernels, p, g, m, _v, step) => kernels.momentum(p, g, m, { ...step, momentum: 0.8, nesterov: true }),
+    textbook: (theta, g, m, v, _t, rate) => {
+      const velocity = 0.8 * m + g;
+      return [theta - rate * (g + 0.8 * velocity), velocity, v];
+    },
+  },
+};
+
+function adamStep(theta: number, g: number, m: number, v: number, t: number, rate: number): [number, number, number] {
+  const m1 = beta1 * m + (1 - beta1) * g;
+  const v1 = beta2 * v + (1 - beta2) * g * g;
+  const [mHat, vHat] = [m1 / (1 - beta1 ** t), v1 / (1 - beta2 ** t)];
+  return [theta - (rate * mHat) / (Math.sqrt(vHat) + epsilon), m1, v1];
+}
+
+type Optimizer = (
+  kernels: ReturnType<typeof createKernels>,
+  p: Float32Array,
+  g: Float32Array,
+  m: Float32Array,
+  v: Float32Array,
+  step: { readonly step: number; readonly learningRate: number },
+) => void;
+
+test.each(Object.entries(optimizers))("%s, to float32 rounding over 50 steps", (_name, { kernel, textbook }) => {
   for (const length of [1, 3, 4, 7, 64, 101]) {
     const kernels = createKernels(10_000);
     const make = () => kernels.float32(length + 1).subarray(1); // not aligned, as a view into a flat buffer may be
     const [parameters, gradients, first, second] = [make(), make(), make(), make()];
-    parameters.forEach((_, i) => {
-      parameters[i] = Math.sin(i);
-    });
-    const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-3];
-    const theta = Float64Array.from(parameters);
-    const m = new Float64Array(length);
-    const v = new Float64Array(length);
+    for (let i = 0; i < length; i++) parameters[i] = Math.sin(i);
+    const expected = Array.from(parameters, (theta): [number, number, number] => [theta, 0, 0]);
     for (let step = 1; step <= 50; step++) {
       const learningRate = 0.01 / step;
       for (let i = 0; i < length; i++) {
         const g = Math.fround((Math.cos(i * 7 + step) * 10 ** (i % 5)) / 1e3);
         gradients[i] = g;
-        m[i] = beta1 * get(m, i) + (1 - beta1) * g;
-        v[i] = beta2 * get(v, i) + (1 - beta2) * g * g;
-        const [mHat, vHat] = [get(m, i) / (1 - beta1 ** step), get(v, i) / (1 - beta2 ** step)];
-        theta[i] = get(theta, i) - (learningRate * mHat) / (Math.sqrt(vHat) + epsilon);
+        const [theta, m, v] = expected[i]!;
+        expected[i] = textbook(theta, g, m, v, step, learningRate);
       }
-      kernels.adam(parameters, gradients, first, second, { learningRate, beta1, beta2, epsilon, step });
+      kernel(kernels, parameters, gradients, first, second, { step, learningRate });
     }
-    for (let i = 0; i < length; i++) {
-      const scale = 10 ** (i % 5) / 1e3;
-      expect(Math.abs(get(parameters, i) - get(theta, i))).toBeLessThan(1e-6);
-      expect(Math.abs(get(first, i) - get(m, i))).toBeLessThan(1e-6 * scale);
-      expect(Math.abs(get(second, i) - get(v, i))).toBeLessThan(1e-6 * scale * scale);
+    for (const [i, [theta, m, v]] of expected.entries()) {
+      const scale = 10 ** (i % 5) / 1e3; // of the gradient
+      expect(Math.abs(get(parameters, i) - theta)).toBeLessThan(1e-6 * Math.max(1, scale));
+      expect(Math.abs(get(first, i) - m)).toBeLessThan(3e-6 * scale);
+      expect(Math.abs(get(second, i) - v)).toBeLessThan(1e-6 * Math.max(scale, scale * scale));
     }
   }
 });
 
-test("adam does not touch what lies beside its arrays", () => {
+test.each(Object.entries(optimizers))("%s does not touch what lies beside its arrays", (_name, { kernel }) => {
   const kernels = createKernels(10_000);
   const arrays = [0, 1, 2, 3].map(() => kernels.float32(9).fill(5));
   const [p, g, m, v] = arrays.map((array) => array.subarray(1, 8)) as [F, F, F, F];
-  kernels.adam(p, g, m, v, { learningRate: 1, beta1: 0.5, beta2: 0.5, epsilon: 1, step: 1 });
+  kernel(kernels, p, g, m, v, { learningRate: 1, step: 16 });
   for (const array of arrays) expect([array[0], array[8]]).toEqual([5, 5]);
   expect(p.every((value) => value !== 5)).toBe(true);
 });

@@ -1,15 +1,31 @@
 import { UsageError } from "../errors.ts";
-import { wasm } from "./kernels/wasm.generated.ts";
+import type { Draw, KernelExports } from "./kernel-exports.ts";
 import type { Key } from "./philox.ts";
+import { wasm } from "./wasm.generated.ts";
 
-/** The scalars of one step of Adam. */
-export interface AdamOptions {
+/** What the optimizers have in common. */
+export interface UpdateOptions {
   readonly learningRate: number;
+  /** t of the papers: 1 for the first step. */
+  readonly step: number;
+  /** Factor on the gradients, below 1 where they are clipped. Default: 1. */
+  readonly scale?: number;
+  /** Decoupled weight decay λ (Loshchilov & Hutter 2019): parameters shrink by learningRate·λ of themselves. Default: 0. */
+  readonly weightDecay?: number;
+}
+
+/** The scalars of one step of Adam or Adamax. */
+export interface AdamOptions extends UpdateOptions {
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
-  /** t of the paper: 1 for the first step. */
-  readonly step: number;
+}
+
+/** The scalars of one step of gradient descent with momentum. */
+export interface MomentumOptions extends UpdateOptions {
+  readonly momentum: number;
+  /** Looks ahead by one step of the velocity (Nesterov 1983, in the form of Sutskever et al. 2013). Default: false. */
+  readonly nesterov?: boolean;
 }
 
 /**
@@ -84,6 +100,19 @@ export interface Kernels {
     second: Float32Array,
     options: AdamOptions,
   ): void;
+  /**
+   * One step of Adamax, in place: Kingma & Ba (2015), algorithm 2, where `second` is the infinity norm u; the gradient's
+   * magnitude takes ε more, so that a gradient that is always 0 divides nothing by 0.
+   */
+  adamax(
+    parameters: Float32Array,
+    gradients: Float32Array,
+    first: Float32Array,
+    second: Float32Array,
+    options: AdamOptions,
+  ): void;
+  /** One step of gradient descent, in place: v ← momentum·v + g, and θ ← θ − learningRate·v. `velocity` begins as 0. */
+  momentum(parameters: Float32Array, gradients: Float32Array, velocity: Float32Array, options: MomentumOptions): void;
   /** target = decay·target + (1-decay)·source: an exponential moving average. Both of one length. */
   average(target: Float32Array, source: Float32Array, decay: number): void;
   /**
@@ -93,50 +122,6 @@ export interface Kernels {
   sumOfSquares(x: Float32Array): number;
 }
 
-/** What assembly.ts exports. Pointers are byte offsets. */
-interface Exports {
-  heapBase(): number;
-  normals: Draw;
-  uniforms: Draw;
-  binarize(
-    out: number,
-    pixels: number,
-    key0: number,
-    key1: number,
-    step: number,
-    example: number,
-    rows: number,
-    columns: number,
-  ): void;
-  unitInterval(out: number, pixels: number, length: number): void;
-  adam(
-    parameters: number,
-    gradients: number,
-    first: number,
-    second: number,
-    length: number,
-    rate: number,
-    weight1: number,
-    weight2: number,
-    epsilon: number,
-  ): void;
-  flush(x: number, length: number): void;
-  average(target: number, source: number, length: number, weight: number): void;
-  sumOfSquares(x: number, length: number): number;
-}
-
-type Draw = (
-  out: number,
-  key0: number,
-  key1: number,
-  step: number,
-  example: number,
-  rows: number,
-  columns: number,
-  sampleStart: number,
-  samples: number,
-) => void;
-
 const PAGE = 65536;
 const MOST_PAGES = 65536; // 4 GiB, what 32-bit pointers reach
 const ALIGNMENT = 64;
@@ -144,13 +129,15 @@ const ALIGNMENT = 64;
 const LARGE = 65536;
 const SKEW = 320;
 const FLUSH_EVERY = 16;
+/** What createKernels can be asked for at most. */
+export const mostKernelBytes = Math.floor(((MOST_PAGES - 1) * PAGE) / (1 + SKEW / LARGE));
 
 /**
  * Kernels with a memory of their own, from which arrays of `bytes` bytes together can be made (each rounded up to a
  * multiple of 64). Runs in Node and in browsers, on a page or in a worker.
  */
 export function createKernels(bytes: number): Kernels {
-  const most = Math.floor(((MOST_PAGES - 1) * PAGE) / (1 + SKEW / LARGE));
+  const most = mostKernelBytes;
   if (!Number.isSafeInteger(bytes) || bytes < 0 || bytes > most) {
     throw new UsageError(`kernels: expected a size in bytes from 0 to ${most}, got ${bytes}`);
   }
@@ -159,7 +146,7 @@ export function createKernels(bytes: number): Kernels {
   const memory = allocate(pages);
   const binary = Uint8Array.from(atob(wasm), (character) => character.charCodeAt(0));
   const instance = new WebAssembly.Instance(new WebAssembly.Module(binary), { env: { memory } });
-  const run = instance.exports as unknown as Exports;
+  const run = instance.exports as unknown as KernelExports;
   const buffer = memory.buffer as ArrayBuffer;
   let next = alignUp(run.heapBase());
 
@@ -185,6 +172,27 @@ export function createKernels(bytes: number): Kernels {
     }
     if (array.length !== length) throw new UsageError(`${name}: expected ${length} numbers, got ${array.length}`);
     return array.byteOffset;
+  }
+
+  /** Checked pointers, and the factors on gradients and parameters. */
+  function update(
+    name: string,
+    parameters: Float32Array,
+    gradients: Float32Array,
+    first: Float32Array,
+    second: Float32Array,
+    { learningRate, step, scale = 1, weightDecay = 0 }: UpdateOptions,
+  ) {
+    checkInteger(`${name}: step`, step, 1, Number.MAX_SAFE_INTEGER);
+    const { length } = parameters;
+    return {
+      p: at(`${name}: parameters`, parameters, length),
+      g: at(`${name}: gradients`, gradients, length),
+      m: at(`${name}: first`, first, length),
+      v: at(`${name}: second`, second, length),
+      scale,
+      keep: 1 - learningRate * weightDecay,
+    };
   }
 
   function draw(kernel: Draw, name: string): Kernels["normals"] {
@@ -219,21 +227,25 @@ export function createKernels(bytes: number): Kernels {
     },
     adam(parameters, gradients, first, second, options) {
       const { learningRate, beta1, beta2, epsilon, step } = options;
-      checkInteger("adam: step", step, 1, Number.MAX_SAFE_INTEGER);
-      const length = parameters.length;
       const correction2 = Math.sqrt(1 - beta2 ** step);
-      run.adam(
-        at("adam: parameters", parameters, length),
-        at("adam: gradients", gradients, length),
-        at("adam: first", first, length),
-        at("adam: second", second, length),
-        length,
-        (learningRate * correction2) / (1 - beta1 ** step),
-        1 - beta1,
-        1 - beta2,
-        epsilon * correction2,
-      );
-      if (step % FLUSH_EVERY === 0) run.flush(first.byteOffset, length);
+      const rate = (learningRate * correction2) / (1 - beta1 ** step);
+      const { p, g, m, v, scale, keep } = update("adam", parameters, gradients, first, second, options);
+      run.adam(p, g, m, v, parameters.length, scale, keep, rate, 1 - beta1, 1 - beta2, epsilon * correction2);
+      if (step % FLUSH_EVERY === 0) run.flush(m, parameters.length);
+    },
+    adamax(parameters, gradients, first, second, options) {
+      const { learningRate, beta1, beta2, epsilon, step } = options;
+      const rate = learningRate / (1 - beta1 ** step);
+      const { p, g, m, v, scale, keep } = update("adamax", parameters, gradients, first, second, options);
+      run.adamax(p, g, m, v, parameters.length, scale, keep, rate, 1 - beta1, beta2, epsilon);
+      if (step % FLUSH_EVERY === 0) run.flush(m, parameters.length);
+    },
+    momentum(parameters, gradients, velocity, options) {
+      const { learningRate, momentum, nesterov = false, step } = options;
+      const { p, g, m, scale, keep } = update("momentum", parameters, gradients, velocity, velocity, options);
+      const [velocityWeight, gradientWeight] = nesterov ? [momentum, 1] : [1, 0];
+      run.momentum(p, g, m, parameters.length, scale, keep, learningRate, momentum, velocityWeight!, gradientWeight!);
+      if (step % FLUSH_EVERY === 0) run.flush(m, parameters.length);
     },
     average(target, source, decay) {
       const to = at("average: target", target, target.length);

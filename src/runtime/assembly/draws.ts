@@ -1,10 +1,6 @@
-// AssemblyScript (not TypeScript): compiled by scripts/build-kernels.mjs to WebAssembly with 128-bit SIMD.
-// Only operators whose result WebAssembly fixes to the bit are used (no relaxed SIMD, no engine functions), so that
-// every machine computes the same numbers. Pointers are byte offsets into the imported memory; src/runtime/kernels.ts
-// checks them and is the only caller.
+import { scratch } from "./scratch";
 
-// Room for one group of 16 words where a row's last group is not full.
-const scratch: usize = memory.data(64, 16);
+// Random draws by Philox, and what is made from grey levels. The rules for all kernels stand in index.ts.
 
 // Word j of four successive blocks of Philox, and with them the numbers made from it.
 let w0: v128 = i32x4.splat(0);
@@ -15,11 +11,6 @@ let w3: v128 = i32x4.splat(0);
 // What turn() returns: a function has one result only.
 let cosine: v128 = f32x4.splat(0);
 let sine: v128 = f32x4.splat(0);
-
-/** The first byte that the caller may use. */
-export function heapBase(): usize {
-  return __heap_base;
-}
 
 /** Philox 4×32-10 (Salmon et al. 2011) of the four counters (block + 0..3, sample, example, step), to w0..w3. */
 function philox(block: u32, sample: u32, example: u32, step: u32, key0: u32, key1: u32): void {
@@ -209,7 +200,7 @@ export function binarize(
       if (remaining >= 32) {
         // Black pixels need no draw, and much of a picture is black.
         if (!v128.any_true(v128.or(v128.load(pixels), v128.load(pixels, 16)))) {
-          memory.fill(out, 0, 128);
+          for (let i: usize = 0; i < 128; i += 16) v128.store(out + i, i32x4.splat(0));
           out += 128;
           pixels += 32;
           continue;
@@ -249,117 +240,4 @@ export function unitInterval(out: usize, pixels: usize, length: u32): void {
     v128.store(out, f32x4.div(f32x4.convert_i32x4_s(v), top));
   }
   for (; pixels < end; pixels++, out += 4) store<f32>(out, <f32>load<u8>(pixels) / 255);
-}
-
-/** Adam on four numbers at each pointer. */
-// @ts-ignore: decorator
-@inline
-function adamFour(
-  parameters: usize, gradients: usize, first: usize, second: usize,
-  rate: v128, weight1: v128, weight2: v128, epsilon: v128,
-): void {
-  const g = v128.load(gradients);
-  const oldM = v128.load(first);
-  const oldV = v128.load(second);
-  // The moments as steps towards g and g²: once rounded to float32, β and 1-β would not add up to 1.
-  const m = f32x4.add(oldM, f32x4.mul(weight1, f32x4.sub(g, oldM)));
-  // Not below the smallest normal float32, since arithmetic on subnormals is slow; NaN stays.
-  const v = f32x4.pmax(
-    f32x4.add(oldV, f32x4.mul(weight2, f32x4.sub(f32x4.mul(g, g), oldV))),
-    f32x4.splat(1.17549435e-38),
-  );
-  const change = f32x4.div(f32x4.mul(rate, m), f32x4.add(f32x4.sqrt(v), epsilon));
-  v128.store(first, m);
-  v128.store(second, v);
-  v128.store(parameters, f32x4.sub(v128.load(parameters), change));
-}
-
-export function adam(
-  parameters: usize, gradients: usize, first: usize, second: usize, length: u32,
-  rate: f32, weight1: f32, weight2: f32, epsilon: f32,
-): void {
-  const rates = f32x4.splat(rate);
-  const weights1 = f32x4.splat(weight1);
-  const weights2 = f32x4.splat(weight2);
-  const epsilons = f32x4.splat(epsilon);
-  const bytes = (<usize>length) << 2;
-  const whole = bytes & ~15;
-  let i: usize = 0;
-  // Four at a time hide the latency of the square roots.
-  for (; i + 64 <= whole; i += 64) {
-    adamFour(parameters + i, gradients + i, first + i, second + i, rates, weights1, weights2, epsilons);
-    adamFour(parameters + i + 16, gradients + i + 16, first + i + 16, second + i + 16, rates, weights1, weights2, epsilons);
-    adamFour(parameters + i + 32, gradients + i + 32, first + i + 32, second + i + 32, rates, weights1, weights2, epsilons);
-    adamFour(parameters + i + 48, gradients + i + 48, first + i + 48, second + i + 48, rates, weights1, weights2, epsilons);
-  }
-  for (; i < whole; i += 16) {
-    adamFour(parameters + i, gradients + i, first + i, second + i, rates, weights1, weights2, epsilons);
-  }
-  const rest = bytes - whole;
-  if (rest == 0) return;
-  // The last one to three numbers take the same path, in scratch.
-  memory.fill(scratch, 0, 64);
-  memory.copy(scratch, parameters + whole, rest);
-  memory.copy(scratch + 16, gradients + whole, rest);
-  memory.copy(scratch + 32, first + whole, rest);
-  memory.copy(scratch + 48, second + whole, rest);
-  adamFour(scratch, scratch + 16, scratch + 32, scratch + 48, rates, weights1, weights2, epsilons);
-  memory.copy(parameters + whole, scratch, rest);
-  memory.copy(first + whole, scratch + 32, rest);
-  memory.copy(second + whole, scratch + 48, rest);
-}
-
-/** Numbers whose magnitude is below the smallest normal float32 become 0; NaN stays. */
-export function flush(x: usize, length: u32): void {
-  const end = x + ((<usize>length) << 2);
-  const smallest = f32x4.splat(1.17549435e-38);
-  for (; x + 16 <= end; x += 16) {
-    const value = v128.load(x);
-    v128.store(x, v128.andnot(value, f32x4.lt(f32x4.abs(value), smallest)));
-  }
-  for (; x < end; x += 4) if (Mathf.abs(load<f32>(x)) < 1.17549435e-38) store<f32>(x, 0);
-}
-
-export function average(target: usize, source: usize, length: u32, weight: f32): void {
-  const end = target + ((<usize>length) << 2);
-  const weights = f32x4.splat(weight);
-  for (; target + 16 <= end; target += 16, source += 16) {
-    const old = v128.load(target);
-    v128.store(target, f32x4.add(old, f32x4.mul(weights, f32x4.sub(v128.load(source), old))));
-  }
-  for (; target < end; target += 4, source += 4) {
-    const old = load<f32>(target);
-    store<f32>(target, old + weight * (load<f32>(source) - old));
-  }
-}
-
-export function sumOfSquares(x: usize, length: u32): f64 {
-  const end = x + ((<usize>length) << 2);
-  let sum: f64 = 0;
-  while (x + 64 <= end) {
-    // 1,024 numbers in float32, 64 to a lane; such sums are added in float64. Four accumulators hide the latency.
-    const stop = x + 4096 <= end ? x + 4096 : end;
-    let a = f32x4.splat(0);
-    let b = f32x4.splat(0);
-    let c = f32x4.splat(0);
-    let d = f32x4.splat(0);
-    for (; x + 64 <= stop; x += 64) {
-      let value = v128.load(x);
-      a = f32x4.add(a, f32x4.mul(value, value));
-      value = v128.load(x, 16);
-      b = f32x4.add(b, f32x4.mul(value, value));
-      value = v128.load(x, 32);
-      c = f32x4.add(c, f32x4.mul(value, value));
-      value = v128.load(x, 48);
-      d = f32x4.add(d, f32x4.mul(value, value));
-    }
-    a = f32x4.add(f32x4.add(a, b), f32x4.add(c, d));
-    sum += <f64>f32x4.extract_lane(a, 0) + <f64>f32x4.extract_lane(a, 1);
-    sum += <f64>f32x4.extract_lane(a, 2) + <f64>f32x4.extract_lane(a, 3);
-  }
-  for (; x < end; x += 4) {
-    const value = load<f32>(x);
-    sum += <f64>(value * value);
-  }
-  return sum;
 }

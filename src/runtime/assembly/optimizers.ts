@@ -1,0 +1,198 @@
+import { scratch } from "./scratch";
+
+// Optimizer steps over flat arrays, four numbers at a time. In all of them the gradient is multiplied by `scale`, and the
+// parameter by `keep` before the step: 1 for neither clipping nor weight decay. The rules stand in index.ts.
+
+/** Algorithm 1 of Kingma & Ba (2015) on four numbers at each pointer. */
+// @ts-ignore: decorator
+@inline
+function adamFour(
+  parameters: usize, gradients: usize, first: usize, second: usize,
+  scale: v128, keep: v128, rate: v128, weight1: v128, weight2: v128, epsilon: v128,
+): void {
+  const g = f32x4.mul(v128.load(gradients), scale);
+  const oldM = v128.load(first);
+  const oldV = v128.load(second);
+  // The moments as steps towards g and g²: once rounded to float32, β and 1-β would not add up to 1.
+  const m = f32x4.add(oldM, f32x4.mul(weight1, f32x4.sub(g, oldM)));
+  // Not below the smallest normal float32, since arithmetic on subnormals is slow; NaN stays.
+  const v = f32x4.pmax(
+    f32x4.add(oldV, f32x4.mul(weight2, f32x4.sub(f32x4.mul(g, g), oldV))),
+    f32x4.splat(1.17549435e-38),
+  );
+  const change = f32x4.div(f32x4.mul(rate, m), f32x4.add(f32x4.sqrt(v), epsilon));
+  v128.store(first, m);
+  v128.store(second, v);
+  v128.store(parameters, f32x4.sub(f32x4.mul(v128.load(parameters), keep), change));
+}
+
+export function adam(
+  parameters: usize, gradients: usize, first: usize, second: usize, length: u32,
+  scale: f32, keep: f32, rate: f32, weight1: f32, weight2: f32, epsilon: f32,
+): void {
+  const s = f32x4.splat(scale);
+  const k = f32x4.splat(keep);
+  const r = f32x4.splat(rate);
+  const w1 = f32x4.splat(weight1);
+  const w2 = f32x4.splat(weight2);
+  const e = f32x4.splat(epsilon);
+  const bytes = (<usize>length) << 2;
+  const whole = bytes & ~15;
+  let i: usize = 0;
+  // Four at a time hide the latency of the square roots.
+  for (; i + 64 <= whole; i += 64) {
+    adamFour(parameters + i, gradients + i, first + i, second + i, s, k, r, w1, w2, e);
+    adamFour(parameters + i + 16, gradients + i + 16, first + i + 16, second + i + 16, s, k, r, w1, w2, e);
+    adamFour(parameters + i + 32, gradients + i + 32, first + i + 32, second + i + 32, s, k, r, w1, w2, e);
+    adamFour(parameters + i + 48, gradients + i + 48, first + i + 48, second + i + 48, s, k, r, w1, w2, e);
+  }
+  for (; i < whole; i += 16) adamFour(parameters + i, gradients + i, first + i, second + i, s, k, r, w1, w2, e);
+  const rest = bytes - whole;
+  if (rest == 0) return;
+  gather(parameters + whole, gradients + whole, first + whole, second + whole, rest);
+  adamFour(scratch, scratch + 16, scratch + 32, scratch + 48, s, k, r, w1, w2, e);
+  scatter(parameters + whole, first + whole, second + whole, rest);
+}
+
+/** Algorithm 2 of Kingma & Ba (2015) on four numbers: u, the second moment's place, is the infinity norm. */
+// @ts-ignore: decorator
+@inline
+function adamaxFour(
+  parameters: usize, gradients: usize, first: usize, second: usize,
+  scale: v128, keep: v128, rate: v128, weight1: v128, beta2: v128, epsilon: v128,
+): void {
+  const g = f32x4.mul(v128.load(gradients), scale);
+  const oldM = v128.load(first);
+  const m = f32x4.add(oldM, f32x4.mul(weight1, f32x4.sub(g, oldM)));
+  const u = f32x4.pmax(f32x4.mul(beta2, v128.load(second)), f32x4.add(f32x4.abs(g), epsilon));
+  v128.store(first, m);
+  v128.store(second, u);
+  const change = f32x4.div(f32x4.mul(rate, m), u);
+  v128.store(parameters, f32x4.sub(f32x4.mul(v128.load(parameters), keep), change));
+}
+
+export function adamax(
+  parameters: usize, gradients: usize, first: usize, second: usize, length: u32,
+  scale: f32, keep: f32, rate: f32, weight1: f32, beta2: f32, epsilon: f32,
+): void {
+  const s = f32x4.splat(scale);
+  const k = f32x4.splat(keep);
+  const r = f32x4.splat(rate);
+  const w1 = f32x4.splat(weight1);
+  const b2 = f32x4.splat(beta2);
+  const e = f32x4.splat(epsilon);
+  const bytes = (<usize>length) << 2;
+  const whole = bytes & ~15;
+  for (let i: usize = 0; i < whole; i += 16)
+    adamaxFour(parameters + i, gradients + i, first + i, second + i, s, k, r, w1, b2, e);
+  const rest = bytes - whole;
+  if (rest == 0) return;
+  gather(parameters + whole, gradients + whole, first + whole, second + whole, rest);
+  adamaxFour(scratch, scratch + 16, scratch + 32, scratch + 48, s, k, r, w1, b2, e);
+  scatter(parameters + whole, first + whole, second + whole, rest);
+}
+
+/** v = momentum·v + g; the step goes along velocity·v + gradient·g. */
+// @ts-ignore: decorator
+@inline
+function momentumFour(
+  parameters: usize, gradients: usize, first: usize,
+  scale: v128, keep: v128, rate: v128, decay: v128, velocity: v128, gradient: v128,
+): void {
+  const g = f32x4.mul(v128.load(gradients), scale);
+  const v = f32x4.add(f32x4.mul(decay, v128.load(first)), g);
+  v128.store(first, v);
+  const change = f32x4.mul(rate, f32x4.add(f32x4.mul(velocity, v), f32x4.mul(gradient, g)));
+  v128.store(parameters, f32x4.sub(f32x4.mul(v128.load(parameters), keep), change));
+}
+
+export function momentum(
+  parameters: usize, gradients: usize, first: usize, length: u32,
+  scale: f32, keep: f32, rate: f32, decay: f32, velocity: f32, gradient: f32,
+): void {
+  const s = f32x4.splat(scale);
+  const k = f32x4.splat(keep);
+  const r = f32x4.splat(rate);
+  const d = f32x4.splat(decay);
+  const a = f32x4.splat(velocity);
+  const b = f32x4.splat(gradient);
+  const bytes = (<usize>length) << 2;
+  const whole = bytes & ~15;
+  for (let i: usize = 0; i < whole; i += 16) momentumFour(parameters + i, gradients + i, first + i, s, k, r, d, a, b);
+  const rest = bytes - whole;
+  if (rest == 0) return;
+  gather(parameters + whole, gradients + whole, first + whole, first + whole, rest);
+  momentumFour(scratch, scratch + 16, scratch + 32, s, k, r, d, a, b);
+  memory.copy(parameters + whole, scratch, rest);
+  memory.copy(first + whole, scratch + 32, rest);
+}
+
+/** The last one to three numbers of each array to scratch, where they take the same path as the others. */
+function gather(parameters: usize, gradients: usize, first: usize, second: usize, bytes: usize): void {
+  memory.fill(scratch, 0, 64);
+  memory.copy(scratch, parameters, bytes);
+  memory.copy(scratch + 16, gradients, bytes);
+  memory.copy(scratch + 32, first, bytes);
+  memory.copy(scratch + 48, second, bytes);
+}
+
+function scatter(parameters: usize, first: usize, second: usize, bytes: usize): void {
+  memory.copy(parameters, scratch, bytes);
+  memory.copy(first, scratch + 32, bytes);
+  memory.copy(second, scratch + 48, bytes);
+}
+
+/** Numbers whose magnitude is below the smallest normal float32 become 0; NaN stays. */
+export function flush(x: usize, length: u32): void {
+  const end = x + ((<usize>length) << 2);
+  const smallest = f32x4.splat(1.17549435e-38);
+  for (; x + 16 <= end; x += 16) {
+    const value = v128.load(x);
+    v128.store(x, v128.andnot(value, f32x4.lt(f32x4.abs(value), smallest)));
+  }
+  for (; x < end; x += 4) if (Mathf.abs(load<f32>(x)) < 1.17549435e-38) store<f32>(x, 0);
+}
+
+export function average(target: usize, source: usize, length: u32, weight: f32): void {
+  const end = target + ((<usize>length) << 2);
+  const weights = f32x4.splat(weight);
+  for (; target + 16 <= end; target += 16, source += 16) {
+    const old = v128.load(target);
+    v128.store(target, f32x4.add(old, f32x4.mul(weights, f32x4.sub(v128.load(source), old))));
+  }
+  for (; target < end; target += 4, source += 4) {
+    const old = load<f32>(target);
+    store<f32>(target, old + weight * (load<f32>(source) - old));
+  }
+}
+
+export function sumOfSquares(x: usize, length: u32): f64 {
+  const end = x + ((<usize>length) << 2);
+  let sum: f64 = 0;
+  while (x + 64 <= end) {
+    // 1,024 numbers in float32, 64 to a lane; such sums are added in float64. Four accumulators hide the latency.
+    const stop = x + 4096 <= end ? x + 4096 : end;
+    let a = f32x4.splat(0);
+    let b = f32x4.splat(0);
+    let c = f32x4.splat(0);
+    let d = f32x4.splat(0);
+    for (; x + 64 <= stop; x += 64) {
+      let value = v128.load(x);
+      a = f32x4.add(a, f32x4.mul(value, value));
+      value = v128.load(x, 16);
+      b = f32x4.add(b, f32x4.mul(value, value));
+      value = v128.load(x, 32);
+      c = f32x4.add(c, f32x4.mul(value, value));
+      value = v128.load(x, 48);
+      d = f32x4.add(d, f32x4.mul(value, value));
+    }
+    a = f32x4.add(f32x4.add(a, b), f32x4.add(c, d));
+    sum += <f64>f32x4.extract_lane(a, 0) + <f64>f32x4.extract_lane(a, 1);
+    sum += <f64>f32x4.extract_lane(a, 2) + <f64>f32x4.extract_lane(a, 3);
+  }
+  for (; x < end; x += 4) {
+    const value = load<f32>(x);
+    sum += <f64>(value * value);
+  }
+  return sum;
+}
