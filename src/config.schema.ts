@@ -1,63 +1,11 @@
 import * as z from "zod";
-import { suggest } from "./nearest.ts";
+import { above0, choice, expected, fraction, integer, onlyKind, section } from "./config.fields.ts";
+import { isRecord, show } from "./show.ts";
 
 /*
  * What a config file may hold, as a zod schema with a description for every key (editors show them) and every default
  * that does not depend on another key. Defaults that do are in config.ts, `resolve`.
- *
- * An issue's message is relative to its path. For unknown keys it holds one line a key, each beginning with the key.
  */
-
-type RawIssue = { readonly code?: string | undefined; readonly input?: unknown; readonly keys?: unknown };
-
-/** Own message of a schema: `expected a positive integer, got 0`. */
-function expected(what: string): { error: (issue: RawIssue) => string } {
-  return { error: (issue) => `expected ${what}, got ${show(issue.input)}` };
-}
-
-/** A value as a message shows it: JSON, cut short. */
-export function show(value: unknown): string {
-  if (value === undefined) return "nothing";
-  const text = typeof value === "number" ? String(value) : (JSON.stringify(value) ?? String(value));
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
-}
-
-function section<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
-  const known = Object.keys(shape);
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === "unrecognized_keys"
-        ? issue.keys.map((key) => `${key}: unknown key; ${suggest(key, known)}`).join("\n")
-        : `expected an object with any of ${known.map((key) => `"${key}"`).join(", ")}, got ${show(issue.input)}`,
-  });
-}
-
-function choice<const Names extends readonly string[]>(names: Names) {
-  const list = names.map((name) => `"${name}"`).join(", ");
-  return z.enum(names, {
-    error: (issue) => {
-      const near = typeof issue.input === "string" ? suggest(issue.input, names) : "";
-      return `expected ${list}, got ${show(issue.input)}${near.startsWith("did") ? `; ${near}` : ""}`;
-    },
-  });
-}
-
-/** A literal `kind` of which there is one so far. */
-function onlyKind<const Name extends string>(name: Name) {
-  return z.literal(name, expected(`"${name}"`));
-}
-
-function integer(minimum: number, what: string) {
-  return z.int(expected(what)).min(minimum, expected(what));
-}
-
-function above0(what: string) {
-  return z.number(expected(what)).gt(0, expected(what));
-}
-
-function fraction(what: string) {
-  return above0(what).lt(1, expected(what));
-}
 
 const COUNT_OR_FRACTION = "a count (integer >= 1), a fraction (between 0 and 1) or null";
 const countOrFraction = z
@@ -280,32 +228,6 @@ export const configSchema = section({
   optimizer,
   train,
 }).describe("A config of vaekit. Every key may be left out.");
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-/** One line for each defect, `model.latent: expected a positive integer, got 0`, without repetitions. */
-export function issueLines(error: z.ZodError): string[] {
-  return [...new Set(error.issues.flatMap((issue) => flatten(issue, [])))];
-}
-
-function flatten(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string[] {
-  const path = [...above, ...issue.path];
-  if (issue.code === "invalid_union") {
-    // The option that was meant is the one whose `kind` fits.
-    const meant = issue.errors.find((issues) =>
-      issues.every(
-        (inner) => (inner.path.length > 0 && inner.path[0] !== "kind") || inner.code === "unrecognized_keys",
-      ),
-    );
-    if (meant) return meant.flatMap((inner) => flatten(inner, path));
-  }
-  const place = path.map(String).join(".");
-  if (issue.code === "unrecognized_keys")
-    return issue.message.split("\n").map((line) => (place ? `${place}.${line}` : line));
-  return [place ? `${place}: ${issue.message}` : issue.message];
-}
 
 /**
  * The keys that may follow at a path of the config: a list, "any" inside a registered part, or undefined where

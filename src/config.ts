@@ -1,8 +1,11 @@
 import * as z from "zod";
-import { configSchema, isRecord, issueLines, keysAt, show } from "./config.schema.ts";
+import { issueLines } from "./config.fields.ts";
+import { isReserved, lineOf, notAKey, notPlain } from "./config.plain.ts";
+import { configSchema, keysAt } from "./config.schema.ts";
 import { UsageError } from "./errors.ts";
 import { locateJsonError } from "./json-error.ts";
 import { suggest } from "./nearest.ts";
+import { isRecord, show } from "./show.ts";
 
 export type Activation = "relu" | "tanh" | "elu" | "silu" | "softplus";
 export type Initialization = "lecun" | "he" | "glorot";
@@ -86,12 +89,13 @@ export type PartialConfig = z.input<typeof configSchema>;
  * Throws a UsageError with a line for each defect: `config.json: model.latent: expected a positive integer, got 0`.
  * A resolved config passes unchanged.
  */
-export function parseConfig(value: unknown, where: string): Config {
+export function parseConfig(value: unknown, where = "config"): Config {
   const parsed = configSchema.safeParse(value);
-  const defects = [
-    ...reservedKeys(value, ""),
-    ...(parsed.success ? contradictions(parsed.data) : issueLines(parsed.error)),
-  ];
+  const lines = parsed.success ? contradictions(parsed.data) : issueLines(parsed.error);
+  const unsaid = notPlain(value).filter(
+    ({ path, problem }) => problem === notAKey || !lines.some((line) => line.startsWith(`${path}:`)),
+  );
+  const defects = [...unsaid.map(lineOf), ...lines];
   if (!parsed.success || defects.length > 0) {
     throw new UsageError(defects.map((defect) => `${where}: ${defect}`).join("\n"));
   }
@@ -194,16 +198,6 @@ function contradictions({ data, model, optimizer, train }: Checked): string[] {
   return found;
 }
 
-const RESERVED = ["__proto__", "constructor", "prototype"];
-
-/** Keys that could reach an object's prototype are refused wherever they stand. */
-function reservedKeys(value: unknown, above: string): string[] {
-  if (!isRecord(value)) return [];
-  return Object.keys(value).flatMap((key) =>
-    RESERVED.includes(key) ? [`${above}${key}: not allowed as a key`] : reservedKeys(value[key], `${above}${key}.`),
-  );
-}
-
 /**
  * The value that a config's text holds, for `applySet` and `parseConfig`.
  * Throws a UsageError that names the line and column where the text stops being JSON.
@@ -223,8 +217,12 @@ export function parseConfigText(text: string, file: string): unknown {
  * and, where it is not JSON, as a string. Throws a UsageError for an unknown key, naming the nearest known one.
  */
 export function applySet(config: unknown, settings: readonly string[]): unknown {
-  const result: unknown = structuredClone(config ?? {});
-  if (!isRecord(result)) throw new UsageError(`config: expected an object, got ${show(config)}`);
+  if (!isRecord(config ?? {})) throw new UsageError(`config: expected an object, got ${show(config)}`);
+  const defects = notPlain(config);
+  if (defects.length > 0) throw new UsageError(defects.map((defect) => `config: ${lineOf(defect)}`).join("\n"));
+  if (!Array.isArray(settings) || !settings.every((setting) => typeof setting === "string"))
+    throw new UsageError(`settings: expected a list such as ["model.latent=50"], got ${show(settings)}`);
+  const result = structuredClone(config ?? {}) as Record<string, unknown>;
   for (const setting of settings) {
     const equals = setting.indexOf("=");
     const path = setting.slice(0, equals).trim().split(".");
@@ -245,7 +243,7 @@ export function applySet(config: unknown, settings: readonly string[]): unknown 
 function checkPath(path: readonly string[]): void {
   const whole = path.join(".");
   for (const [depth, key] of path.entries()) {
-    if (RESERVED.includes(key)) throw new UsageError(`--set ${whole}: "${key}" is not allowed as a key`);
+    if (isReserved(key)) throw new UsageError(`--set ${whole}: "${key}" is not allowed as a key`);
     const above = path.slice(0, depth);
     const known = keysAt(above);
     if (known === undefined) {

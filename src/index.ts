@@ -3,8 +3,10 @@
 /* Data and configs. */
 
 export { applySet, type Config, configJsonSchema, type PartialConfig, parseConfig } from "./config.ts";
-export type { Dataset, SplitOptions, Splits } from "./data/dataset.ts";
+export type { Dataset, Examples, SplitOptions, Splits } from "./data/dataset.ts";
+export { fingerprinted } from "./data/fingerprint.ts";
 export { loadSplits } from "./data/load.node.ts";
+export { splitShuffled } from "./data/split.ts";
 export { sprites } from "./data/sprites.ts";
 
 /* Train, evaluate, report, export a run directory. */

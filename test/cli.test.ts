@@ -88,7 +88,7 @@ test.each<[string[], string]>([
     ["train", "a", "--epochs", "1", "--steps", "2", "--out", "run"],
     "error: option '--epochs <n>' cannot be used with option '--steps <n>'",
   ],
-  [["train", "a", "--config", "none.json", "--out", "run"], 'error: --config: cannot read "none.json" (ENOENT)'],
+  [["train", "a", "--config", "none.json", "--out", "run"], 'error: --config: cannot read "none.json": no such file'],
   [
     ["train", "a", "--config", "broken.json", "--out", "run"],
     'error: broken.json:1:24: not JSON: expected a key in double quotes, got "}" after a comma; remove the comma',
@@ -101,7 +101,10 @@ test.each<[string[], string]>([
   [["sample", "run", "-n", "1e3"], 'error: --count: expected a positive integer, got "1e3"'],
   [["sample", "run", "--out", "x.jpg"], 'error: --out: expected a file name ending in .png, got "x.jpg"'],
   [["sample", "run", "--out", "none/x.png"], 'error: --out: the folder "none" does not exist; create it first'],
-  [["traverse", "run", "--range", "0"], 'error: --range: expected a number > 0, got "0"'],
+  [["sample", "run", "--out", "a\\b.png"], 'error: --out: expected a name without "\\"'],
+  [["export", "run", "--out", ""], 'error: --out: expected a folder, got ""'],
+  [["traverse", "run", "--range", "0"], 'error: --range: expected a number > 0 and at most 1000, got "0"'],
+  [["traverse", "run", "--range", "1e300"], 'error: --range: expected a number > 0 and at most 1000, got "1e300"'],
   [
     ["encode", "run", "data", "--out", "x.txt"],
     'error: --out: expected a file name ending in .npy or .csv, got "x.txt"',

@@ -1,7 +1,7 @@
 // `npm run reproduce -- NAME`: trains a committed config, measures it, and writes docs/results/NAME.json, .md, .log.
 import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { trainProgress, wantsColor } from "../../src/cli/progress.ts";
+import { trainProgress, wantsBars } from "../../src/cli/progress.ts";
 import { UsageError, VaekitError } from "../../src/errors.ts";
 import { BUDGETS, type Budget, type Experiment } from "./experiment.ts";
 import { experiments } from "./experiments.ts";
@@ -40,7 +40,7 @@ async function main(): Promise<void> {
   if (!existsSync(experiment.data)) {
     throw new VaekitError(`${experiment.data}: missing; ${experiment.name} is measured on these data: put them there`);
   }
-  const progress = trainProgress(process.stderr, { color: wantsColor(process.stderr, process.env) });
+  const progress = trainProgress(process.stderr, { bars: wantsBars(process.stderr, process.env) });
   try {
     await reproduce(experiment, {
       budget,

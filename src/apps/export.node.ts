@@ -1,4 +1,6 @@
 import { join } from "node:path";
+import type * as z from "zod";
+import { checkOptions, section, text } from "../config.fields.ts";
 import { RunError } from "../errors.ts";
 import { lower } from "../graph/lower.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
@@ -23,6 +25,11 @@ export interface ExportResult {
   readonly maxDifference: number;
 }
 
+const schema = section({
+  run: text("the run directory"),
+  out: text("the folder to write to"),
+} satisfies Record<keyof ExportOptions, z.ZodType>);
+
 /** What the exported files must agree to, relative to 1 + |v|. */
 const tolerance = 1e-5;
 const checkedRows = 7;
@@ -32,7 +39,9 @@ const checkedRows = 7;
  * dynamic batch, and loads them back in ONNX Runtime to compare them with the model.
  * @throws RunError when they do not agree, and nothing is written; or when the folder cannot be written to
  */
-export async function exportOnnx({ run, out }: ExportOptions): Promise<ExportResult> {
+export async function exportOnnx(options: ExportOptions): Promise<ExportResult> {
+  checkOptions("exportOnnx", schema, options);
+  const { run, out } = options;
   const model = await openRun(run);
   try {
     const { vae } = model;

@@ -1,6 +1,9 @@
+import type * as z from "zod";
+import { checkOptions, options as fields, integer, section } from "../config.fields.ts";
 import type { Inference } from "../models/inference.ts";
 import { createKernels } from "../runtime/kernels.ts";
 import { siteKey } from "../runtime/philox.ts";
+import { checkCount, checkModel } from "./check.ts";
 
 /** Images of one model: (count, ...event), values as the data has them. */
 export interface Images {
@@ -14,8 +17,20 @@ export interface GenerateOptions {
   readonly seed: number;
 }
 
-/** Means of p(x|z) for z drawn from the prior. Image i depends on the seed and i alone, not on the count. */
-export async function generate(model: Inference, { count, seed }: GenerateOptions): Promise<Images> {
+const schema = section({
+  count: integer(1, "a positive integer"),
+  seed: fields.seed,
+} satisfies Record<keyof GenerateOptions, z.ZodType>);
+
+/**
+ * Means of p(x|z) for z drawn from the prior. Image i depends on the seed and i alone, not on the count.
+ * @throws UsageError when the count is no positive integer
+ */
+export async function generate(model: Inference, options: GenerateOptions): Promise<Images> {
+  checkModel(model);
+  checkOptions("generate", schema, options);
+  const { count, seed } = options;
+  checkCount("generate", model, count);
   const z = priorNoise(count, model.latent, seed); // the prior is the standard normal
   return { images: await model.decode(z, count), event: model.event, count };
 }

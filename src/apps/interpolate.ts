@@ -1,5 +1,7 @@
-import { UsageError } from "../errors.ts";
+import type * as z from "zod";
+import { checkOptions, choice, integer, section } from "../config.fields.ts";
 import type { Inference } from "../models/inference.ts";
+import { checkCount, checkModel } from "./check.ts";
 import type { Images } from "./generate.ts";
 
 /** linear: straight lines. slerp: great circles, with the length going evenly from one end's to the other's. */
@@ -12,13 +14,17 @@ export interface InterpolateOptions {
   readonly path?: InterpolationPath;
 }
 
+const schema = section({
+  steps: integer(2, "an integer >= 2"),
+  path: choice(["linear", "slerp"]).optional(),
+} satisfies Record<keyof InterpolateOptions, z.ZodType>);
+
 /** Decodes `steps` points from the first example's posterior mean to the second's. ends: (2, ...event). */
-export async function interpolate(
-  model: Inference,
-  ends: Float32Array,
-  { steps, path = "linear" }: InterpolateOptions,
-): Promise<Images> {
-  if (!Number.isInteger(steps) || steps < 2) throw new UsageError(`steps: expected an integer >= 2, got ${steps}`);
+export async function interpolate(model: Inference, ends: Float32Array, options: InterpolateOptions): Promise<Images> {
+  checkModel(model);
+  checkOptions("interpolate", schema, options);
+  const { steps, path = "linear" } = options;
+  checkCount("interpolate", model, steps);
   const { mean } = await model.encode(ends, 2);
   const from = mean.subarray(0, model.latent);
   const to = mean.subarray(model.latent);

@@ -1,4 +1,5 @@
 import type { Inference } from "../models/inference.ts";
+import { checkModel } from "./check.ts";
 
 /** Inputs and what the model makes of them: means of p(x|z) at the posterior means. All (count, ...event). */
 export interface Reconstructions {
@@ -10,6 +11,7 @@ export interface Reconstructions {
 
 /** x: (count, ...event). */
 export async function reconstruct(model: Inference, x: Float32Array, count: number): Promise<Reconstructions> {
+  checkModel(model);
   const { mean } = await model.encode(x, count);
   return { inputs: x, reconstructions: await model.decode(mean, count), event: model.event, count };
 }

@@ -1,5 +1,8 @@
+import * as z from "zod";
+import { above0, checkOptions, expected, integer, section } from "../config.fields.ts";
 import { UsageError } from "../errors.ts";
 import type { Inference } from "../models/inference.ts";
+import { checkCount, checkModel } from "./check.ts";
 import type { Images } from "./generate.ts";
 
 export interface TraverseOptions {
@@ -13,20 +16,29 @@ export interface TraverseOptions {
   readonly start?: Float32Array;
 }
 
+const schema = section({
+  dimensions: z.array(z.unknown(), expected("a list of latent dimensions such as [0, 1]")),
+  steps: integer(2, "an integer >= 2"),
+  range: above0("a number > 0"),
+  start: z.instanceof(Float32Array, expected("a Float32Array, a value for each latent dimension")).optional(),
+} satisfies Record<keyof TraverseOptions, z.ZodType>);
+
 /**
  * One latent dimension varied at a time: images (dimensions · steps, ...event), a dimension after the other.
  * @throws UsageError for a dimension that the model does not have, a start of another length, or too few steps
  */
 export async function traverse(model: Inference, options: TraverseOptions): Promise<Images> {
+  checkModel(model);
+  checkOptions("traverse", schema, options);
   const { dimensions, steps, range, start } = options;
   const { latent } = model;
-  if (!Number.isInteger(steps) || steps < 2) throw new UsageError(`steps: expected an integer >= 2, got ${steps}`);
   const wrong = dimensions.find((dimension) => !(Number.isInteger(dimension) && dimension >= 0 && dimension < latent));
   if (wrong !== undefined)
     throw new UsageError(`dimensions: expected latent dimensions from 0 to ${latent - 1}, got ${wrong}`);
   if (start && start.length !== latent)
     throw new UsageError(`start: expected ${latent} values, one for each latent dimension, got ${start.length}`);
   const count = dimensions.length * steps;
+  checkCount("traverse", model, count);
   const z = new Float32Array(count * latent);
   for (const [row, dimension] of dimensions.entries()) {
     for (let step = 0; step < steps; step++) {

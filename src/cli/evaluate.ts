@@ -15,7 +15,7 @@ import {
   threadsOption,
 } from "./options.ts";
 import { formatCount, printResult, tableLines } from "./output.ts";
-import { countProgress } from "./progress.ts";
+import { countProgress, wantsBars } from "./progress.ts";
 
 interface EvaluateFlags {
   readonly data?: string;
@@ -47,7 +47,7 @@ export function register(program: Command): void {
     .addOption(jsonOption())
     .action(async (run: string, { json, ...options }: EvaluateFlags) => {
       const { evaluateRun } = await import("../evaluate/evaluate.node.ts");
-      const progress = countProgress(process.stderr, "evaluating");
+      const progress = countProgress(process.stderr, "evaluating", { bars: wantsBars(process.stderr, process.env) });
       let evaluation: RunEvaluation;
       try {
         evaluation = await evaluateRun({ run, ...given(options), onProgress: progress.onProgress });

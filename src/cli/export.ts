@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { UsageError } from "../errors.ts";
 import { addExamples, jsonOption } from "./options.ts";
 import { printResult } from "./output.ts";
 
@@ -19,6 +20,7 @@ export function register(program: Command): void {
     .requiredOption("--out <folder>", "the folder to write to; made if it is not there")
     .addOption(jsonOption())
     .action(async (run: string, { out, json }: ExportFlags) => {
+      if (out === "") throw new UsageError('--out: expected a folder, got ""');
       const { exportOnnx } = await import("../apps/export.node.ts");
       const result = await exportOnnx({ run, out });
       printResult(json, result, [

@@ -8,18 +8,19 @@ import { UsageError } from "../errors.ts";
 
 type Reader = (text: string) => number;
 
-function integerReader(flag: string, least: 0 | 1): Reader {
-  const what = least === 1 ? "a positive integer" : "an integer >= 0";
+function integerReader(flag: string, least: 0 | 1, most = Number.MAX_SAFE_INTEGER): Reader {
+  const range = most < Number.MAX_SAFE_INTEGER ? ` of at most ${most}` : "";
+  const what = (least === 1 ? "a positive integer" : "an integer >= 0") + range;
   return (text) => {
     const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-    if (Number.isSafeInteger(value) && value >= least) return value;
+    if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
     throw new UsageError(`${flag}: expected ${what}, got ${JSON.stringify(text)}`);
   };
 }
 
 /** An option `--name <n>` whose value is a positive integer. `flags` as commander takes them, e.g. "-n, --count <n>". */
-export function positiveInteger(flags: string, description: string): Option {
-  return new Option(flags, description).argParser(integerReader(longFlag(flags), 1));
+export function positiveInteger(flags: string, description: string, most?: number): Option {
+  return new Option(flags, description).argParser(integerReader(longFlag(flags), 1, most));
 }
 
 /** As positiveInteger, for an integer of at least 0: an index or a seed. */
@@ -27,11 +28,12 @@ export function naturalNumber(flags: string, description: string): Option {
   return new Option(flags, description).argParser(integerReader(longFlag(flags), 0));
 }
 
-export function positiveNumber(flags: string, description: string): Option {
+export function positiveNumber(flags: string, description: string, most = Number.MAX_VALUE): Option {
+  const range = most < Number.MAX_VALUE ? ` and at most ${most}` : "";
   return new Option(flags, description).argParser((text) => {
     const value = text.trim() === "" ? Number.NaN : Number(text);
-    if (Number.isFinite(value) && value > 0) return value;
-    throw new UsageError(`${longFlag(flags)}: expected a number > 0, got ${JSON.stringify(text)}`);
+    if (value > 0 && value <= most) return value;
+    throw new UsageError(`${longFlag(flags)}: expected a number > 0${range}, got ${JSON.stringify(text)}`);
   });
 }
 
@@ -43,8 +45,11 @@ export function jsonOption(): Option {
   return new Option("--json", "print one JSON object on standard output, all else on standard error");
 }
 
+/** As many as the largest machines have cores; a mistyped number shall not start threads until the system gives in. */
+const MOST_THREADS = 1024;
+
 export function threadsOption(): Option {
-  return positiveInteger("--threads <n>", "threads that compute (default: as many as there are cores)");
+  return positiveInteger("--threads <n>", "threads that compute (default: as many as there are cores)", MOST_THREADS);
 }
 
 export function splitOption(allowed: readonly string[], otherwise: string): Option {

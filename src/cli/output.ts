@@ -1,5 +1,5 @@
 import { accessSync, constants, existsSync, statSync } from "node:fs";
-import { dirname, extname } from "node:path";
+import { basename, dirname, extname } from "node:path";
 import { UsageError } from "../errors.ts";
 
 /**
@@ -9,6 +9,11 @@ import { UsageError } from "../errors.ts";
 export function checkOutputFile(flag: string, file: string, extensions: readonly string[]): void {
   if (!extensions.includes(extname(file).toLowerCase())) {
     throw new UsageError(`${flag}: expected a file name ending in ${extensions.join(" or ")}, got "${file}"`);
+  }
+  if (/\\|^[A-Za-z]:/.test(basename(file))) {
+    throw new UsageError(
+      `${flag}: expected a name without "\\" or a drive's ":", which not every system takes, got "${file}"`,
+    );
   }
   const folder = dirname(file);
   if (!existsSync(folder)) throw new UsageError(`${flag}: the folder "${folder}" does not exist; create it first`);

@@ -84,6 +84,19 @@ test.each([
   expect(process.listenerCount(signal)).toBe(listeners);
 });
 
+test.each([
+  [[], "Stopped by SIGINT while the data were read; nothing was written.\n"],
+  [["--resume"], "Stopped by SIGINT while the data were read. To go on:\n  vaekit train data --out run --resume\n"],
+])("stopped before the training begins, with %j", async (more, message) => {
+  train.mockImplementation(async ({ signal }: TrainOptions) => {
+    process.emit("SIGINT", "SIGINT");
+    signal?.throwIfAborted();
+  });
+  expect(await runCommandLine(["train", "data", "--out", "run", ...more])).toBe(130);
+  expect(stderr).toBe(`Stopping. Once more to quit at once.\n${message}`);
+  expect(stdout).toBe("");
+});
+
 test("a second signal ends the process at once", async () => {
   const exit = vi.spyOn(process, "exit").mockImplementation(() => undefined as never);
   train.mockImplementation(async () => {

@@ -9,6 +9,7 @@ import { register as registerInterpolate } from "./interpolate.ts";
 import { register as registerReconstruct } from "./reconstruct.ts";
 import { register as registerReport } from "./report.ts";
 import { register as registerSample } from "./sample.ts";
+import { describeLostOutput, isClosedPipe, NOBODY_READS, tolerate } from "./streams.ts";
 import { register as registerTrain } from "./train.ts";
 import { register as registerTraverse } from "./traverse.ts";
 
@@ -20,10 +21,27 @@ const WRONG_USAGE = 2;
 
 /** Runs one command line, without the program's own name, and returns its exit code. */
 export async function runCommandLine(argv: readonly string[]): Promise<number> {
-  quietWhenNobodyReads(process.stdout);
-  quietWhenNobodyReads(process.stderr);
+  const lostOutput = tolerate(process.stdout);
+  tolerate(process.stderr);
+  const program = createProgram();
+  let command = "";
+  program.hook("preAction", (_, running) => {
+    command = running.name();
+  });
+  const code = await run(program, argv);
+  const lost = await lostOutput();
+  if (!lost || code !== DONE) return code;
+  if (isClosedPipe(lost)) return PRINTING.includes(command) ? NOBODY_READS : DONE;
+  process.stderr.write(`error: ${await describeLostOutput(lost)}\n`);
+  return FAILED;
+}
+
+/** Commands whose product is what they print. The others leave files, and print where. */
+const PRINTING: readonly string[] = ["evaluate", "inspect"];
+
+async function run(program: Command, argv: readonly string[]): Promise<number> {
   try {
-    await createProgram().parseAsync(argv, { from: "user" });
+    await program.parseAsync(argv, { from: "user" });
     return typeof process.exitCode === "number" ? process.exitCode : DONE; // train sets it when a signal stops it
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? DONE : WRONG_USAGE;
@@ -67,7 +85,8 @@ Examples:
   vaekit evaluate runs/sprites --samples 100
   vaekit sample runs/sprites -n 100 --out samples.png
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 or 143 stopped by a signal (training can be resumed).`,
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 or 143 stopped by a signal (training can be resumed),
+141 nobody read what evaluate or inspect printed.`,
   );
 }
 
@@ -86,12 +105,4 @@ function describeError(error: unknown): string {
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   return error instanceof Error && "syscall" in error && "code" in error;
-}
-
-/** A reader that goes away (`vaekit ... | head`) is no error. */
-function quietWhenNobodyReads(stream: NodeJS.WriteStream): void {
-  stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(DONE);
-    throw error;
-  });
 }

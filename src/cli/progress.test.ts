@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { ProgressEvent } from "../train/options.ts";
-import { countProgress, trainProgress, wantsColor } from "./progress.ts";
+import { countProgress, trainProgress, wantsBars } from "./progress.ts";
 
 const start: ProgressEvent = { kind: "start", parameters: 12345, epochs: 2, steps: 20, examples: 1000 };
 
@@ -36,15 +36,15 @@ function epoch(number: number, validated = true): ProgressEvent {
   };
 }
 
-function screen(isTTY: boolean, columns?: number) {
+function screen(columns?: number) {
   const written: string[] = [];
-  return { written, isTTY, write: (text: string) => written.push(text), ...(columns === undefined ? {} : { columns }) };
+  return { written, write: (text: string) => written.push(text), ...(columns === undefined ? {} : { columns }) };
 }
 
 test("without a terminal: plain lines, every epoch, steps only in long epochs", () => {
-  const out = screen(false);
+  const out = screen();
   let time = 0;
-  const progress = trainProgress(out, { color: false, now: () => time });
+  const progress = trainProgress(out, { bars: false, now: () => time });
   progress.onProgress(start);
   for (let i = 1; i <= 10; i++) {
     time += 1500;
@@ -64,9 +64,9 @@ test("without a terminal: plain lines, every epoch, steps only in long epochs", 
 });
 
 test("on a terminal: one line redrawn, no oftener than ten times a second, notes above it", () => {
-  const out = screen(true, 200);
+  const out = screen(200);
   let time = 0;
-  const progress = trainProgress(out, { color: false, now: () => time });
+  const progress = trainProgress(out, { bars: true, now: () => time });
   progress.onProgress(start);
   progress.onProgress(step(1));
   progress.onProgress(step(2)); // at once: not drawn
@@ -75,66 +75,70 @@ test("on a terminal: one line redrawn, no oftener than ten times a second, notes
   progress.onProgress(epoch(1));
   progress.note("stopping");
   progress.close();
-  const bar = "epoch 1/2  ━━━━━───────────────  step 5/20  −ELBO 98.21 = 73.10 + 25.11";
+  const bar =
+    "epoch 1/2  \x1b[36m━━━━━\x1b[90m━━━━━━━━━━━━━━━\x1b[0m  step 5/20  −ELBO \x1b[1m98.21\x1b[0m = 73.10 + 25.11";
   const speed = "51,235 ex/s  4m12s left";
   expect(out.written).toEqual([
     "12,345 parameters, 1,000 training examples\n",
     expect.stringContaining("step 1/20"),
     `\r${bar}  ${speed}\x1b[K`,
-    `\r${bar}  val 99.50  ${speed}\x1b[K`,
+    `\r${bar}  val \x1b[1m99.50\x1b[0m  ${speed}\x1b[K`,
     "\r\x1b[Kstopping\n",
-    `\r${bar}  val 99.50  ${speed}\x1b[K`,
-    `\r${bar}  val 99.50  ${speed}\x1b[K`,
+    `\r${bar}  val \x1b[1m99.50\x1b[0m  ${speed}\x1b[K`,
+    `\r${bar}  val \x1b[1m99.50\x1b[0m  ${speed}\x1b[K`,
     "\n",
   ]);
 });
 
 test("the bar never wraps, and colour codes take no room", () => {
-  for (const color of [false, true]) {
-    const out = screen(true, 40);
-    const progress = trainProgress(out, { color, now: () => 0 });
-    progress.onProgress(start);
-    progress.onProgress(step(5));
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape that begins a colour code.
-    const visible = out.written.at(-1)!.replace(/\x1b\[\d*[mK]|\r/g, "");
-    expect(visible).toBe(
-      "epoch 1/2  ━━━━━━━━━━━━━━━━━━━━  step 5/20"
-        .slice(0, 39)
-        .replace(/━+/, (b) => (color ? b : "━━━━━───────────────")),
-    );
-    if (!color) expect(out.written.at(-1)).not.toContain("\x1b[3");
-    if (color) expect(out.written.at(-1)).toContain("\x1b[36m");
-  }
+  const out = screen(40);
+  const progress = trainProgress(out, { bars: true, now: () => 0 });
+  progress.onProgress(start);
+  progress.onProgress(step(5));
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape that begins a colour code.
+  const visible = out.written.at(-1)!.replace(/\x1b\[\d*[mK]|\r/g, "");
+  expect(visible).toBe("epoch 1/2  ━━━━━━━━━━━━━━━━━━━━  step 5/20".slice(0, 39));
 });
 
 test("a terminal that does not know its width still gets its line", () => {
-  const out = screen(true, 0);
-  trainProgress(out, { color: false, now: () => 0 }).onProgress(step(5));
+  const out = screen(0);
+  trainProgress(out, { bars: true, now: () => 0 }).onProgress(step(5));
   expect(out.written.at(-1)).toContain("step 5/20");
 });
 
 test("a resumed run says where it goes on", () => {
-  const out = screen(false);
-  trainProgress(out, { color: false }).onProgress({ ...start, resumedFrom: 1650 });
+  const out = screen();
+  trainProgress(out, { bars: false }).onProgress({ ...start, resumedFrom: 1650 });
   expect(out.written).toEqual(["12,345 parameters, 1,000 training examples, resumed from step 1,650\n"]);
 });
 
-test("colour needs a terminal, and neither NO_COLOR nor a dumb one", () => {
-  const terminal = screen(true);
-  expect(wantsColor(terminal, {})).toBe(true);
-  expect(wantsColor(terminal, { NO_COLOR: "" })).toBe(true);
-  expect(wantsColor(terminal, { NO_COLOR: "1" })).toBe(false);
-  expect(wantsColor(terminal, { TERM: "dumb" })).toBe(false);
-  expect(wantsColor(screen(false), {})).toBe(false);
+test("bars need a terminal, and neither NO_COLOR nor a dumb one", () => {
+  const terminal = { ...screen(), isTTY: true };
+  expect(wantsBars(terminal, {})).toBe(true);
+  expect(wantsBars(terminal, { NO_COLOR: "" })).toBe(true);
+  expect(wantsBars(terminal, { NO_COLOR: "1" })).toBe(false);
+  expect(wantsBars(terminal, { TERM: "dumb" })).toBe(false);
+  expect(wantsBars({ ...terminal, isTTY: false }, {})).toBe(false);
+  expect(wantsBars(screen(), {})).toBe(false);
 });
 
-test("the count of an evaluation is shown on a terminal alone, and wiped at the end", () => {
-  const plain = screen(false);
-  countProgress(plain, "evaluating").onProgress(1, 2);
+test("without bars a terminal gets plain lines too", () => {
+  const out = { ...screen(), isTTY: true };
+  const progress = trainProgress(out, { bars: false });
+  progress.onProgress(start);
+  progress.onProgress(epoch(1));
+  progress.close();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what plain lines do not hold.
+  for (const line of out.written) expect(line).toMatch(/^[^\x00-\x1f━]+\n$/);
+});
+
+test("the count of an evaluation is shown with bars alone, and wiped at the end", () => {
+  const plain = { ...screen(), isTTY: true };
+  countProgress(plain, "evaluating", { bars: false }).onProgress(1, 2);
   expect(plain.written).toEqual([]);
-  const out = screen(true);
-  const progress = countProgress(out, "evaluating", () => 0);
+  const out = screen();
+  const progress = countProgress(out, "evaluating", { bars: true, now: () => 0 });
   progress.onProgress(500, 1000);
   progress.close();
-  expect(out.written).toEqual(["\revaluating ━━━━━━━━━━────────── 500/1,000\x1b[K", "\r\x1b[K"]);
+  expect(out.written).toEqual(["\revaluating \x1b[36m━━━━━━━━━━\x1b[90m━━━━━━━━━━\x1b[0m 500/1,000\x1b[K", "\r\x1b[K"]);
 });

@@ -13,7 +13,8 @@ export interface Screen {
 }
 
 export interface ProgressOptions {
-  readonly color: boolean;
+  /** Whether a bar is drawn, in colour, rather than plain lines written: see `wantsBars`. */
+  readonly bars: boolean;
   /** Milliseconds; only differences count. */
   readonly now?: () => number;
 }
@@ -30,24 +31,24 @@ const REDRAW_MS = 100;
 const PLAIN_STEP_MS = 10_000;
 const BAR_CELLS = 20;
 
-/** NO_COLOR (no-color.org): set and not empty means no colour. */
-export function wantsColor(screen: Screen, environment: Readonly<Record<string, string | undefined>>): boolean {
+/** Bars are for terminals that can redraw a line, and users who do not ask for plain text: NO_COLOR (no-color.org). */
+export function wantsBars(screen: Screen, environment: Readonly<Record<string, string | undefined>>): boolean {
   return screen.isTTY === true && !environment.NO_COLOR && environment.TERM !== "dumb";
 }
 
-/** A bar redrawn in place on a terminal; elsewhere a line an epoch, and one each ten seconds within long epochs. */
-export function trainProgress(screen: Screen, { color, now = Date.now }: ProgressOptions): TrainProgress {
-  return screen.isTTY ? barProgress(screen, color, now) : plainProgress(screen, now);
+/** A bar redrawn in place, or a line an epoch, and one each ten seconds within long epochs. */
+export function trainProgress(screen: Screen, { bars, now = Date.now }: ProgressOptions): TrainProgress {
+  return bars ? barProgress(screen, now) : plainProgress(screen, now);
 }
 
-/** A line redrawn in place with done and total, for evaluation; nothing when not a terminal. */
-export function countProgress(screen: Screen, what: string, now: () => number = Date.now) {
+/** A line redrawn in place with done and total, for evaluation; nothing without bars. */
+export function countProgress(screen: Screen, what: string, { bars, now = Date.now }: ProgressOptions) {
   let drawn = Number.NEGATIVE_INFINITY;
   return {
     onProgress(done: number, total: number): void {
-      if (!screen.isTTY || now() - drawn < REDRAW_MS) return;
+      if (!bars || now() - drawn < REDRAW_MS) return;
       drawn = now();
-      screen.write(`\r${what} ${bar(done / total, false)} ${formatCount(done)}/${formatCount(total)}\x1b[K`);
+      screen.write(`\r${what} ${bar(done / total)} ${formatCount(done)}/${formatCount(total)}\x1b[K`);
     },
     close(): void {
       if (drawn > Number.NEGATIVE_INFINITY) screen.write("\r\x1b[K");
@@ -55,7 +56,7 @@ export function countProgress(screen: Screen, what: string, now: () => number = 
   };
 }
 
-function barProgress(screen: Screen, color: boolean, now: () => number): TrainProgress {
+function barProgress(screen: Screen, now: () => number): TrainProgress {
   let start: StartEvent | undefined;
   let validation: number | undefined;
   let last: StepEvent | undefined;
@@ -66,7 +67,7 @@ function barProgress(screen: Screen, color: boolean, now: () => number): TrainPr
     if (!last) return;
     drawnAt = now();
     shown = true;
-    const line = barLine(last, start, validation, color);
+    const line = barLine(last, start, validation);
     const columns = screen.columns || 100; // some pseudo-terminals say 0
     screen.write(`\r${cut(line, columns - 1)}\x1b[K`);
   };
@@ -148,24 +149,27 @@ function epochLine({ row }: EpochEvent, start: StartEvent | undefined, secondsLe
   return `epoch ${of(row.epoch, start?.epochs)}  step ${of(row.step, start?.steps)}  −ELBO ${terms(row.train)}${validation}  ${formatCount(row.examplesPerSecond)} examples/s${left(secondsLeft)}`;
 }
 
-function barLine(event: StepEvent, start: StartEvent | undefined, validation: number | undefined, color: boolean) {
-  const paint = (code: number, text: string) => (color ? `\x1b[${code}m${text}\x1b[0m` : text);
+function barLine(event: StepEvent, start: StartEvent | undefined, validation: number | undefined) {
   const parts = [
     `epoch ${of(event.epoch, start?.epochs)}`,
-    event.steps ? bar(event.step / event.steps, color) : "",
+    event.steps ? bar(event.step / event.steps) : "",
     `step ${of(event.step, event.steps)}`,
-    `−ELBO ${paint(1, event.negElboNats.toFixed(2))} = ${event.distortionNats.toFixed(2)} + ${event.rateNats.toFixed(2)}`,
-    validation === undefined ? "" : `val ${paint(1, validation.toFixed(2))}`,
+    `−ELBO ${bold(event.negElboNats.toFixed(2))} = ${event.distortionNats.toFixed(2)} + ${event.rateNats.toFixed(2)}`,
+    validation === undefined ? "" : `val ${bold(validation.toFixed(2))}`,
     `${formatCount(event.examplesPerSecond)} ex/s`,
     event.secondsLeft === null ? "" : `${formatSeconds(event.secondsLeft)} left`,
   ];
   return parts.filter((part) => part !== "").join("  ");
 }
 
-function bar(share: number, color: boolean): string {
+function bold(text: string): string {
+  return `\x1b[1m${text}\x1b[0m`;
+}
+
+/** Cyan as far as it is done, grey the rest. */
+function bar(share: number): string {
   const filled = Math.round(Math.min(1, Math.max(0, share)) * BAR_CELLS);
-  const [done, rest] = ["━".repeat(filled), (color ? "━" : "─").repeat(BAR_CELLS - filled)];
-  return color ? `\x1b[36m${done}\x1b[90m${rest}\x1b[0m` : done + rest;
+  return `\x1b[36m${"━".repeat(filled)}\x1b[90m${"━".repeat(BAR_CELLS - filled)}\x1b[0m`;
 }
 
 /** The first `width` visible characters; colour codes take no room and are kept. */

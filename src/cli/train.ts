@@ -1,8 +1,8 @@
-import { readFile } from "node:fs/promises";
 import { constants } from "node:os";
 import type { Command } from "commander";
 import { UsageError } from "../errors.ts";
 import type { TrainResult } from "../train/train.node.ts";
+import { checkNesting, readConfig } from "./config-file.ts";
 import {
   addExamples,
   given,
@@ -13,7 +13,7 @@ import {
   threadsOption,
 } from "./options.ts";
 import { formatCount, formatSeconds, printResult, shellQuote } from "./output.ts";
-import { type TrainProgress, trainProgress, wantsColor } from "./progress.ts";
+import { type TrainProgress, trainProgress, wantsBars } from "./progress.ts";
 
 interface TrainFlags {
   readonly out: string;
@@ -79,9 +79,11 @@ function unexpectedArgument(extra: string): string {
 async function trainCommand(data: string, flags: TrainFlags): Promise<void> {
   const { config: configFile, json, ...options } = flags;
   const config = configFile === undefined ? undefined : await readConfig(configFile);
+  for (const setting of flags.set ?? []) checkNesting(setting, `--set ${setting.slice(0, 40)}...`);
   const { train } = await import("../train/train.node.ts");
-  const progress = trainProgress(process.stderr, { color: wantsColor(process.stderr, process.env) });
+  const progress = trainProgress(process.stderr, { bars: wantsBars(process.stderr, process.env) });
   const stop = stopOnSignals(progress);
+  const resume = `vaekit train ${shellQuote(data)} --out ${shellQuote(flags.out)} --resume`;
   let result: TrainResult;
   try {
     result = await train({
@@ -89,32 +91,28 @@ async function trainCommand(data: string, flags: TrainFlags): Promise<void> {
       ...given(options),
       ...(configFile === undefined ? {} : { config, configName: configFile }),
       signal: stop.signal,
-      onProgress: (event) => progress.onProgress(event),
+      onProgress: (event) => {
+        if (event.kind === "start") stop.trainingBegins();
+        progress.onProgress(event);
+      },
     });
+  } catch (error) {
+    const received = stop.received();
+    if (!received || error !== stop.signal.reason) throw error;
+    const after = flags.resume ? `. To go on:\n  ${resume}` : "; nothing was written.";
+    process.stderr.write(`Stopped by ${received} while the data were read${after}\n`);
+    process.exitCode = exitCodeOf(received);
+    return;
   } finally {
     stop.release();
     progress.close();
   }
   const received = stop.received();
   if (result.stopped === "signal" && received) {
-    const resume = `vaekit train ${shellQuote(data)} --out ${shellQuote(flags.out)} --resume`;
     process.stderr.write(`Stopped by ${received} after step ${formatCount(result.step)}. To go on:\n  ${resume}\n`);
     process.exitCode = exitCodeOf(received);
   }
   printResult(json, result, resultLines(result));
-}
-
-async function readConfig(file: string): Promise<unknown> {
-  const { parseConfigText } = await import("../config.ts");
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-  } catch (error) {
-    throw new UsageError(`--config: cannot read "${file}" (${(error as NodeJS.ErrnoException).code})`, {
-      cause: error,
-    });
-  }
-  return parseConfigText(text, file);
 }
 
 function resultLines(result: TrainResult): string[] {
@@ -138,19 +136,23 @@ function resultLines(result: TrainResult): string[] {
 function stopOnSignals(progress: TrainProgress) {
   const controller = new AbortController();
   let received: NodeJS.Signals | undefined;
+  let begun = false;
   const onSignal = (signal: NodeJS.Signals) => {
     if (received) {
       progress.close();
       process.exit(exitCodeOf(signal));
     }
     received = signal;
-    progress.note("Stopping; a checkpoint is being saved. Once more to quit at once.");
+    progress.note(`Stopping${begun ? "; a checkpoint is being saved" : ""}. Once more to quit at once.`);
     controller.abort();
   };
   process.on("SIGINT", onSignal).on("SIGTERM", onSignal);
   return {
     signal: controller.signal,
     received: () => received,
+    trainingBegins: () => {
+      begun = true;
+    },
     release: () => process.off("SIGINT", onSignal).off("SIGTERM", onSignal),
   };
 }

@@ -25,6 +25,9 @@ interface TraverseFlags {
   readonly json?: boolean;
 }
 
+/** Far beyond where a prior has mass, and far below what a decoder's float32 can multiply. */
+const MOST_RANGE = 1000;
+
 export function register(program: Command): void {
   const command = program
     .command("traverse")
@@ -32,7 +35,7 @@ export function register(program: Command): void {
     .description("Varies one latent dimension at a time, a row each, those with the most KL from the prior first.")
     .argument("<run>", "the run directory")
     .addOption(positiveInteger("--steps <n>", "images in a row").default(11))
-    .addOption(positiveNumber("--range <s>", "from −s to +s standard deviations of the prior").default(3))
+    .addOption(positiveNumber("--range <s>", "from −s to +s standard deviations of the prior", MOST_RANGE).default(3))
     .addOption(positiveInteger("--dimensions <n>", "rows (default: every latent dimension)"))
     .addOption(naturalNumber("--example <row>", "start from this example's posterior mean (default: the prior's mean)"))
     .addOption(dataOption())

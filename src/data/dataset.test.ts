@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
-import { type Dataset, type Examples, fingerprinted, imageShape, joined, rows, take } from "./dataset.ts";
+import { type Dataset, type Examples, imageShape, joined, rows, take } from "./dataset.ts";
+import { fingerprinted } from "./fingerprint.ts";
 
 function examples(): Examples {
   return {
@@ -13,6 +14,11 @@ function examples(): Examples {
     labels: Uint8Array.of(0, 1, 2, 3),
     factors: { names: ["a", "b"], sizes: [4, 8], classes: Uint8Array.of(0, 7, 1, 6, 2, 5, 3, 4) },
   };
+}
+
+function bare(): Examples {
+  const { labels: _labels, factors: _factors, ...all } = examples();
+  return all;
 }
 
 test("rows are views with everything that belongs to them", () => {
@@ -64,7 +70,7 @@ test("splits joined are train, validation and test in this order, each example w
 });
 
 test("a fingerprint follows from the values, their type and the event, and from nothing else", async () => {
-  const of = async (change: Partial<Examples>) => (await fingerprinted({ ...examples(), ...change })).fingerprint;
+  const of = async (change: Partial<Examples>) => (await fingerprinted({ ...bare(), ...change })).fingerprint;
   const same = await of({});
   expect(same).toMatch(/^[0-9a-f]{16}$/);
   const sha256 = (text: string | Uint8Array) => createHash("sha256").update(text).digest("hex");
@@ -74,14 +80,16 @@ test("a fingerprint follows from the values, their type and the event, and from 
     of({ event: [4] }),
     of({ values: examples().values.map((value) => value ^ 1) as Uint8Array }),
     of({ values: new Float32Array(examples().values) }),
-    of({ values: examples().values.subarray(0, 12) as Uint8Array, count: 3 }),
+    of({ values: examples().values.subarray(0, 12) as Uint8Array, count: 3, index: new Uint32Array(3) }),
   ]);
   expect(new Set([same, ...others]).size).toBe(5);
 });
 
 test("a fingerprint sees every part of large data", async () => {
   const values = new Uint8Array(2 ** 22 + 5);
-  const of = async () => (await fingerprinted({ ...examples(), event: [1], values, count: values.length })).fingerprint;
+  const index = new Uint32Array(values.length);
+  const of = async () =>
+    (await fingerprinted({ ...bare(), event: [1], values, count: values.length, index })).fingerprint;
   const before = await of();
   values[values.length - 1] = 1;
   const after = await of();

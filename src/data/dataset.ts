@@ -1,4 +1,4 @@
-import { DataError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 
 /** Examples of one shape, in memory. */
 export interface Dataset {
@@ -41,13 +41,13 @@ export interface SplitOptions {
   readonly examples?: number;
 }
 
+export interface LoadOptions extends SplitOptions {
+  /** Ends the loading, which then throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** A data set whose fingerprint is not computed yet. */
 export type Examples = Omit<Dataset, "fingerprint">;
-
-/** The examples with their fingerprint computed. */
-export async function fingerprinted(dataset: Examples): Promise<Dataset> {
-  return { ...dataset, fingerprint: await fingerprint(dataset.values, dataset.event) };
-}
 
 /** Examples `from` up to but not including `to`, as views of the same memory. */
 export function rows(dataset: Examples, from: number, to: number, split = dataset.split): Examples {
@@ -146,23 +146,4 @@ function gather<Values extends Uint8Array | Float32Array | Uint32Array>(
     gathered.set(values.subarray(from, from + width), row * width);
   }
   return gathered;
-}
-
-const chunkBytes = 2 ** 22;
-
-/** Hashed in chunks, whose hashes are hashed, since the platform copies what it hashes. */
-async function fingerprint(values: Uint8Array | Float32Array, event: readonly number[]): Promise<string> {
-  if (!globalThis.crypto?.subtle) {
-    throw new DataError("this page cannot compute SHA-256, which browsers allow on https and localhost only");
-  }
-  const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-  const type = values instanceof Uint8Array ? "uint8" : "float32";
-  const parts = [`${type} ${event.join("x")}`];
-  for (let at = 0; at < bytes.length; at += chunkBytes) parts.push(await sha256(bytes.subarray(at, at + chunkBytes)));
-  return (await sha256(new TextEncoder().encode(parts.join("\n")))).slice(0, 16);
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,4 +1,5 @@
-import { open, readFile } from "node:fs/promises";
+import type { Stats } from "node:fs";
+import { open, readFile, stat } from "node:fs/promises";
 import { createGunzip } from "node:zlib";
 import { DataError } from "../errors.ts";
 import { checkIdxSize, decodeIdx, decodeIdxHeader, type IdxArray, type IdxHeader, longestIdxHeader } from "./idx.ts";
@@ -9,6 +10,9 @@ import { checkIdxSize, decodeIdx, decodeIdxHeader, type IdxArray, type IdxHeader
  */
 export async function readIdx(file: string): Promise<IdxArray> {
   try {
+    const kind = await stat(file); // before it is opened: a pipe that nobody writes to would be waited for without end
+    if (!kind.isFile())
+      throw new DataError(`${file}: ${describeKind(kind)}, where a regular file was expected; ${mend}`);
     const head = await readHead(file);
     if (head[0] === 0x1f && head[1] === 0x8b) return await inflateIdx(await readFile(file), file);
     decodeIdxHeader(head, file); // before a large file of something else is read whole
@@ -19,6 +23,15 @@ export async function readIdx(file: string): Promise<IdxArray> {
     const what = error instanceof Error ? error.message : String(error);
     throw new DataError(`${file}: cannot be read: ${what}`, { cause: error });
   }
+}
+
+const mend = "write its content to a file and name that";
+
+function describeKind(kind: Stats): string {
+  if (kind.isDirectory()) return "is a folder";
+  if (kind.isFIFO()) return "is a pipe";
+  if (kind.isSocket()) return "is a socket";
+  return "is a device";
 }
 
 async function readHead(file: string): Promise<Uint8Array> {

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -166,7 +167,28 @@ test("folders that cannot be understood", async () => {
   );
   await rm(folder, { recursive: true });
   await mkdir(folder);
-  await expectRefused(folder, "holds no IDX file of images");
+  await expectRefused(folder, `${folder}: the folder is empty; this version reads`);
+});
+
+test.skipIf(process.platform === "win32")("pipes and devices are refused, not waited for", async () => {
+  const pipe = join(folder, "x-images-idx3-ubyte");
+  execFileSync("mkfifo", [pipe]);
+  await expectRefused(pipe, `${pipe}: is a pipe, where a regular file was expected; write its content to a file`);
+  await expectRefused(folder, `${pipe}: is a pipe`);
+  await expectRefused("/dev/zero", "/dev/zero: is a device, where a regular file was expected");
+  const images = await put({ "y-images-idx3-ubyte": idx([20, 2, 3]) });
+  execFileSync("mkfifo", [join(folder, "y-labels-idx1-ubyte")]);
+  await expectRefused(images, "y-labels-idx1-ubyte: is a pipe");
+});
+
+test("no name at all", async () => {
+  await expectRefused("", 'data: expected a file, a folder or "sprites", got ""');
+});
+
+test("loading ends when it is aborted", async () => {
+  const file = await put({ "x-images-idx3-ubyte": idx([20, 2, 3]) });
+  const reason = new Error("stopped");
+  await expect(loadSplits(file, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
 });
 
 test("too few examples", async () => {

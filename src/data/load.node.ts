@@ -1,7 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { DataError, VaekitError } from "../errors.ts";
-import type { Examples, SplitOptions, Splits } from "./dataset.ts";
+import type { Examples, LoadOptions, SplitOptions, Splits } from "./dataset.ts";
 import { readIdx } from "./idx.node.ts";
 import { describeShape, formatsRead, type IdxArray } from "./idx.ts";
 import { splitInOrder, splitShuffled } from "./split.ts";
@@ -11,10 +11,17 @@ import { sprites } from "./sprites.ts";
  * The examples of a source, split. The source is "sprites", an IDX file of images (gzip or not; its labels are found
  * beside it by name), or a folder: with MNIST's four files, whose test file is the test split, or with one file of
  * images.
- * @throws DataError when the source cannot be read; UsageError when the options leave nothing to train on
+ * @throws DataError when the source cannot be read; UsageError when the options leave nothing to train on; the signal's
+ * reason when it is aborted
  */
-export async function loadSplits(source: string, options: SplitOptions): Promise<Splits> {
-  if (source === "sprites") return sprites(options);
+export async function loadSplits(source: string, { signal, ...options }: LoadOptions = {}): Promise<Splits> {
+  const splits = source === "sprites" ? await sprites({ ...options, signal }) : await loadFiles(source, options);
+  signal?.throwIfAborted();
+  return splits;
+}
+
+async function loadFiles(source: string, options: SplitOptions): Promise<Splits> {
+  if (source === "") throw new DataError('data: expected a file, a folder or "sprites", got ""');
   try {
     const kind = await stat(source).catch(async (error: NodeJS.ErrnoException) => {
       throw error.code === "ENOENT" || error.code === "ENOTDIR" ? await missing(source) : error;
@@ -37,7 +44,8 @@ async function loadFolder(folder: string, options: SplitOptions): Promise<Splits
   if (training && testing) return loadPair(folder, training, testing, options);
   const [only, ...others] = images;
   if (only === undefined) {
-    throw new DataError(`${folder}: holds no IDX file of images; found: ${listed(names)}; ${formatsRead}`);
+    const holds = names.length === 0 ? "the folder is empty" : `holds no IDX file of images; found: ${listed(names)}`;
+    throw new DataError(`${folder}: ${holds}; ${formatsRead}`);
   }
   if (others.length > 0) {
     throw new DataError(`${folder}: holds several files of images, name one of them: ${listed(images)}`);

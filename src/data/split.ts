@@ -1,13 +1,16 @@
 import { DataError, UsageError } from "../errors.ts";
-import { type Examples, fingerprinted, rows, type SplitOptions, type Splits, take } from "./dataset.ts";
+import { checkExamples, checkSplitOptions } from "./check.ts";
+import { type Examples, rows, type SplitOptions, type Splits, take } from "./dataset.ts";
+import { fingerprinted } from "./fingerprint.ts";
 import { permutation } from "./shuffle.ts";
 
 /**
  * Train, validation and test examples of one source, shuffled by seed and then in that order; without options 80 %,
  * 10 % and 10 %. `examples` caps the training examples.
- * @throws UsageError when nothing is left to train on; DataError when there are fewer than 3 examples
+ * @throws UsageError when nothing is left to train on; DataError for what is no data set, or fewer than 3 examples
  */
-export async function splitShuffled(all: Examples, options: SplitOptions): Promise<Splits> {
+export async function splitShuffled(all: Examples, options: SplitOptions = {}): Promise<Splits> {
+  checkExamples(all, "examples");
   const { train, validation, test } = countsOf(all, options);
   const order = permutation(all.count, options.seed ?? 0);
   const trained = Math.min(train, capOf(options.examples));
@@ -38,6 +41,7 @@ interface Counts {
 }
 
 function countsOf({ count, name }: Examples, options: SplitOptions): Counts {
+  checkSplitOptions(options);
   if (count < 3) {
     throw new DataError(`${name}: holds ${count} of the 3 examples that training, validation and test need at least`);
   }
@@ -56,6 +60,7 @@ const usualValidation = 5_000;
  * @throws UsageError when nothing is left to train on
  */
 export async function splitInOrder(training: Examples, testing: Examples, options: SplitOptions): Promise<Splits> {
+  checkSplitOptions(options);
   const { count, name } = training;
   if (count < 2) throw new DataError(`${name}: holds ${count} training example; training and validation need one each`);
   const usual = Math.max(1, Math.min(usualValidation, Math.floor(count / 10)));

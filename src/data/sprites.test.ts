@@ -77,6 +77,18 @@ test("numbers of sprites that cannot be are refused", async () => {
   }
 });
 
+test("drawing gives way to events, and ends when one of them aborts it", async () => {
+  const controller = new AbortController();
+  const reason = new Error("stopped");
+  setTimeout(() => setTimeout(() => controller.abort(reason))); // a turn after the drawing has begun
+  const drawing = sprites({ examples: 50_000, signal: controller.signal });
+  const ended = await drawing.then(
+    () => "drawn to the end",
+    (error: unknown) => error,
+  );
+  expect(ended).toBe(reason);
+});
+
 testWithData("sprites are dSprites", "dsprites/dsprites_downsampled.npz", (path) => {
   const images = npyValues(readFileSync(path), "imgs.npy"); // shape, scale, every 4th orientation, every 2nd place
   const sizes = [3, 6, 10, 16, 16];

@@ -1,5 +1,5 @@
 import { UsageError } from "../errors.ts";
-import type { SplitOptions, Splits } from "./dataset.ts";
+import type { LoadOptions, Splits } from "./dataset.ts";
 import { permutation } from "./shuffle.ts";
 import { splitInGivenOrder } from "./split.ts";
 
@@ -18,12 +18,21 @@ export const spriteCount = spriteFactorSizes.reduce<number>((product, size) => p
 
 const usualExamples = 10_000;
 
+/** Sprites between two looks at what else happens, such as Ctrl-C: some 100 ms of drawing. */
+const drawnAtOnce = 4096;
+
+/** Lets events through, then throws if one of them was the call to stop. */
+async function breathe(signal: AbortSignal | undefined): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve));
+  signal?.throwIfAborted();
+}
+
 /**
  * Different sprites, chosen by seed, with their factors; the label is the shape. `examples` are drawn in all, by default
  * 10,000, of which 80 % are for training, 10 % for validation and 10 % for testing unless the options say otherwise.
- * @throws UsageError when an option is out of its range
+ * @throws UsageError when an option is out of its range; the signal's reason when it is aborted
  */
-export async function sprites(options: SplitOptions): Promise<Splits> {
+export async function sprites({ signal, ...options }: LoadOptions = {}): Promise<Splits> {
   const { examples = usualExamples, seed = 0 } = options;
   if (!Number.isSafeInteger(examples) || examples < 3 || examples > spriteCount) {
     throw new UsageError(`data.examples: expected a number of sprites from 3 to ${spriteCount}, got ${examples}`);
@@ -33,6 +42,7 @@ export async function sprites(options: SplitOptions): Promise<Splits> {
   const classes = new Uint8Array(examples * spriteFactorSizes.length);
   const labels = new Uint8Array(examples);
   for (let row = 0; row < examples; row++) {
+    if (row % drawnAtOnce === 0) await breathe(signal);
     const factors = spriteFactors(index[row]!);
     draw(factors, values.subarray(row * side * side, (row + 1) * side * side));
     classes.set(factors, row * factors.length);

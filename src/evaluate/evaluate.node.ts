@@ -1,7 +1,9 @@
+import type * as z from "zod";
+import { checkOptions, choice, options as fields, integer, section, text } from "../config.fields.ts";
 import { take } from "../data/dataset.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
 import { type DataChoice, loadRunSplit } from "../models/run-data.node.ts";
-import { checkPositive, type EvaluateOptions, type Evaluation, evaluateModel } from "./evaluate.ts";
+import { type EvaluateOptions, type Evaluation, evaluateModel } from "./evaluate.ts";
 
 export interface EvaluateRunOptions extends EvaluateOptions, DataChoice {
   /** The run directory. */
@@ -17,11 +19,22 @@ export interface RunEvaluation extends Evaluation {
   readonly step: number;
 }
 
+const schema = section({
+  run: text("the run directory"),
+  data: text('a file, a folder or "sprites"').optional(),
+  split: choice(["train", "validation", "test", "all"]).optional(),
+  examples: integer(1, "a positive integer").optional(),
+  samples: integer(1, "a positive integer").optional(),
+  seed: fields.seed.optional(),
+  threads: fields.threads,
+  signal: fields.signal,
+  onProgress: fields.onProgress,
+} satisfies Record<keyof EvaluateRunOptions, z.ZodType>);
+
 /** Evaluates the model of a run directory on a split of its data, or of other data of the same shape. */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvaluation> {
-  const { run, examples, samples, threads } = options;
-  checkPositive("samples", samples);
-  checkPositive("examples", examples);
+  checkOptions("evaluateRun", schema, options);
+  const { run, examples, threads } = options;
   const model: OpenRun = await openRun(run, { threads });
   try {
     const data = await loadRunSplit(model, options);

@@ -1,9 +1,11 @@
 import type { Config } from "../config.ts";
-import { ShapeError } from "../errors.ts";
+import type { Dataset } from "../data/dataset.ts";
+import { DataError, ShapeError, UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
 import { input } from "../graph/tensor.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { compile } from "../runtime/program.ts";
+import { show } from "../show.ts";
 import type { PortableModel } from "./portable.ts";
 
 /** Parameters of q(z|x), (rows, latent) each. */
@@ -72,10 +74,8 @@ export function inference({ description, vae, weights }: PortableModel, backend:
     return {
       /** Calls take their turns, for they share the arrays above. One that fails does not fail the next. */
       async apply(values: Float32Array, rows: number): Promise<Record<string, Float32Array>> {
-        if (values.length !== rows * width)
-          throw new ShapeError(
-            `${name}: expected ${rows} rows of ${width} values (${rows * width}), got ${values.length} values`,
-          );
+        if (closed) throw new UsageError("the model is closed; load it again, or close it later");
+        checkRows(name, values, rows, width);
         const result = last.then(() => apply(values, rows));
         last = result.catch(() => undefined);
         return result;
@@ -87,6 +87,7 @@ export function inference({ description, vae, weights }: PortableModel, backend:
     };
   };
 
+  let closed = false;
   let encoder: ReturnType<typeof network> | undefined;
   let decoder: ReturnType<typeof network> | undefined;
   return {
@@ -106,7 +107,35 @@ export function inference({ description, vae, weights }: PortableModel, backend:
       return (await decoder.apply(z, rows)).x!;
     },
     async close() {
+      if (closed) return;
+      closed = true;
       await Promise.all([encoder?.release(), decoder?.release()]);
     },
   };
+}
+
+/** Refuses what are no rows of so many finite numbers. */
+function checkRows(name: string, values: Float32Array, rows: number, width: number): void {
+  if (!(values instanceof Float32Array))
+    throw new DataError(`${name}: expected a Float32Array, rows of ${width} values, got ${show(values)}`);
+  if (!Number.isSafeInteger(rows) || rows < 0)
+    throw new UsageError(`${name}: rows: expected an integer >= 0, got ${show(rows)}`);
+  if (values.length !== rows * width)
+    throw new ShapeError(
+      `${name}: expected ${rows} rows of ${width} values (${rows * width}), got ${values.length} values`,
+    );
+  for (let i = 0; i < values.length; i++)
+    if (!Number.isFinite(values[i]))
+      throw new DataError(
+        `${name}: row ${Math.floor(i / width)}, value ${i % width}: expected a finite number, got ${values[i]}`,
+      );
+}
+
+/** Refuses data whose examples have another shape than the model's. */
+export function checkEvent(model: Inference, data: Dataset): void {
+  if (model.event.join() === data.event.join()) return;
+  throw new DataError(
+    `${data.name}: its examples have shape [${data.event.join(", ")}], the model was trained on ` +
+      `[${model.event.join(", ")}]; take data of that shape`,
+  );
 }

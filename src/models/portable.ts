@@ -1,7 +1,10 @@
-import { type Config, parseConfig } from "../config.ts";
-import { RunError, VaekitError } from "../errors.ts";
+import * as z from "zod";
+import type { Config } from "../config.ts";
+import { RunError } from "../errors.ts";
 import { decodeSafetensors, encodeSafetensors, type NamedArray } from "../storage/safetensors.ts";
 import type { Storage } from "../storage/storage.ts";
+import { checkShape, readJson } from "./json-file.ts";
+import { configIn } from "./record.ts";
 import { buildVae, type Vae } from "./vae.ts";
 
 /** What a model file says besides its weights. Data, never code. */
@@ -41,16 +44,45 @@ export async function saveModel(
   await storage.write(files.description, `${JSON.stringify(complete, null, 2)}\n`);
 }
 
+/** How often a pair of files from two moments is read again, and milliseconds in between. */
+const retries = { count: 4, pause: 200 };
+
 /**
- * Loads a portable model.
+ * Loads a portable model. A run that is training replaces the two files one after the other; a pair from two moments is
+ * therefore read again.
  * @throws RunError when a file is missing, damaged, of a later version, or when the weights do not fit the config;
  * UsageError naming a likelihood of the user's own that is not registered
  */
 export async function loadModel(storage: Storage): Promise<PortableModel> {
-  if (!(await storage.exists(files.description)))
-    throw new RunError(
-      `${storage.location}: holds no trained model (${files.description} is missing); train one with vaekit train, or resume a run that was stopped before its first checkpoint`,
+  if (!(await storage.exists(files.description))) throw await missingModel(storage);
+  for (let attempt = 0; attempt < retries.count; attempt++) {
+    const model = await loadPair(storage);
+    if (model) return model;
+    await new Promise((resolve) => setTimeout(resolve, retries.pause));
+  }
+  const model = await loadPair(storage);
+  if (model) return model;
+  throw new RunError(
+    `${storage.location}/${files.weights}: not the weights that ${files.description} was written with; ${rewrite}`,
+  );
+}
+
+const rewrite = "resume the run (vaekit train … --resume), which writes both files of model/ anew";
+
+async function missingModel(storage: Storage): Promise<RunError> {
+  const { location } = storage;
+  const missing = `holds no trained model (${files.description} is missing)`;
+  if (await storage.exists("config.json"))
+    return new RunError(
+      `${location}: ${missing}: it has not come to its first validation; let it train on, or resume it (vaekit train … --resume)`,
     );
+  return new RunError(
+    `${location}: ${missing}, nor anything else of a run; name the directory that was given to vaekit train --out`,
+  );
+}
+
+/** Undefined when the two files are from two moments. */
+async function loadPair(storage: Storage): Promise<PortableModel | undefined> {
   const file = `${storage.location}/${files.description}`;
   const description = parseDescription(new TextDecoder().decode(await storage.read(files.description)), file);
   const vae = buildVae(description.config.model, description.event);
@@ -65,11 +97,7 @@ export async function loadModel(storage: Storage): Promise<PortableModel> {
       `${weightsFile}: tensor "${extra}" has no place in the model that ${files.description} describes`,
     );
   // Last, so that damage that can be named has been named.
-  if ((await sha256(bytes)) !== description.weightsSha256)
-    throw new RunError(
-      `${weightsFile}: not the weights that ${files.description} was written with. If the run is training, try again; if it was killed, resume it (vaekit train … --resume), which writes both anew`,
-    );
-  return { description, vae, weights };
+  return (await sha256(bytes)) === description.weightsSha256 ? { description, vae, weights } : undefined;
 }
 
 /**
@@ -94,30 +122,27 @@ export function fitting(
   return tensor.data;
 }
 
+const descriptionSchema = z.object({
+  format: z.literal("vaekit-model"),
+  version: z.literal(1),
+  event: z.array(z.int().min(1)).min(1),
+  config: z.unknown(),
+  weightsSha256: z.string(),
+  trained: z.object({ epoch: z.int().min(0), step: z.int().min(0), data: z.string(), dataName: z.string() }),
+});
+
 function parseDescription(text: string, file: string): ModelDescription {
-  let value: Partial<Record<keyof ModelDescription, unknown>>;
-  try {
-    value = JSON.parse(text) as typeof value;
-  } catch (error) {
-    throw new RunError(`${file}: not JSON (${(error as Error).message}); the file is damaged`);
-  }
-  if (value?.format !== "vaekit-model")
-    throw new RunError(`${file}: no vaekit model (its "format" is ${JSON.stringify(value?.format)})`);
-  if (value.version !== 1)
+  const mend = `the file is damaged; ${rewrite}`;
+  const value = readJson(text, file, mend);
+  const { format, version } = (value ?? {}) as { readonly format?: unknown; readonly version?: unknown };
+  if (format !== "vaekit-model")
+    throw new RunError(`${file}: no vaekit model (its "format" is ${JSON.stringify(format)}); ${rewrite}`);
+  if (version !== 1)
     throw new RunError(
-      `${file}: written by a later version of vaekit (format version ${JSON.stringify(value.version)}, this one reads 1); upgrade vaekit`,
+      `${file}: written by a later version of vaekit (format version ${JSON.stringify(version)}, this one reads 1); upgrade vaekit`,
     );
-  const { event } = value;
-  if (!Array.isArray(event) || event.length === 0 || !event.every((dim) => Number.isSafeInteger(dim) && dim > 0))
-    throw new RunError(
-      `${file}: event: expected the shape of an example such as [28, 28], got ${JSON.stringify(event)}`,
-    );
-  try {
-    return { ...(value as ModelDescription), config: parseConfig(value.config, file) };
-  } catch (error) {
-    if (error instanceof VaekitError) throw new RunError(error.message, { cause: error });
-    throw error;
-  }
+  const description = checkShape(value, descriptionSchema, file, mend);
+  return { ...description, config: configIn(description.config, file) };
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {

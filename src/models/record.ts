@@ -1,5 +1,8 @@
-import { RunError } from "../errors.ts";
+import * as z from "zod";
+import { type Config, parseConfig } from "../config.ts";
+import { RunError, VaekitError } from "../errors.ts";
 import type { Storage } from "../storage/storage.ts";
+import { checkShape, readJson } from "./json-file.ts";
 
 /** What a run was made with, in environment.json: what a figure needs to be made again. */
 export interface RunRecord {
@@ -20,7 +23,30 @@ export interface RunRecord {
     readonly test: number;
   };
   readonly started: string;
+  /** The config that the run began with, which config.json must not contradict; runs of earlier versions have none. */
+  readonly config?: Config | undefined;
 }
+
+const count = z.int().min(0);
+const text = z.string();
+const schema = z.object({
+  vaekit: text,
+  engine: text,
+  device: text,
+  threads: z.int().min(1),
+  platform: text,
+  seed: count,
+  data: z.object({
+    source: text.nullable(),
+    name: text,
+    fingerprint: text,
+    train: count,
+    validation: count,
+    test: count,
+  }),
+  started: text,
+  config: z.unknown().optional(),
+});
 
 const file = "environment.json";
 
@@ -28,14 +54,28 @@ export async function writeRecord(storage: Storage, record: RunRecord): Promise<
   await storage.write(file, `${JSON.stringify(record, null, 2)}\n`);
 }
 
-/** Undefined where the run has none. */
+/**
+ * Undefined where the run has none.
+ * @throws RunError naming the field that is wrong
+ */
 export async function readRecord(storage: Storage): Promise<RunRecord | undefined> {
   if (!(await storage.exists(file))) return undefined;
+  const name = `${storage.location}/${file}`;
+  const mend = "correct the file, or remove it: without it only the DATA must be named again";
+  const value = readJson(new TextDecoder().decode(await storage.read(file)), name, mend);
+  const { config, ...record } = checkShape(value, schema, name, mend);
+  return { ...record, config: config === undefined ? undefined : configIn(config, `${name}: config`) };
+}
+
+/**
+ * The config that stands in a file of a run.
+ * @throws RunError, not UsageError: its user gave no wrong option
+ */
+export function configIn(value: unknown, where: string): Config {
   try {
-    return JSON.parse(new TextDecoder().decode(await storage.read(file))) as RunRecord;
+    return parseConfig(value, where);
   } catch (error) {
-    throw new RunError(`${storage.location}/${file}: not JSON (${(error as Error).message}); the file is damaged`, {
-      cause: error,
-    });
+    if (error instanceof VaekitError) throw new RunError(error.message, { cause: error });
+    throw error;
   }
 }

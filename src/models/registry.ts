@@ -3,6 +3,7 @@ import { UsageError } from "../errors.ts";
 import type { Shape } from "../graph/shape.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Scope } from "../nn/parameters.ts";
+import { isRecord, show } from "../show.ts";
 
 /** What is known of the data before training: where decoders start (DESIGN.md, 3). */
 export interface DataStatistics {
@@ -47,14 +48,27 @@ const likelihoods = new Map<string, LikelihoodPart>();
 /**
  * Registers a likelihood under a name, which a config's `model.likelihood.kind` then refers to. A model file holds the
  * name and the options, never code: whoever loads it must register the same part first.
- * @throws UsageError when the name is taken
+ * @throws UsageError when the name is taken, or the part is none
  */
 export function registerLikelihood(name: string, part: LikelihoodPart): void {
+  if (typeof name !== "string" || name === "") throw new UsageError(`likelihood: expected a name, got ${show(name)}`);
+  checkPart(`likelihood "${name}"`, part);
   if (likelihoods.has(name) || builtInNames.some((taken) => taken === name))
     throw new UsageError(
       `likelihood "${name}" is ${likelihoods.has(name) ? "registered already" : "built in"}; choose another name`,
     );
   likelihoods.set(name, part);
+}
+
+function checkPart(where: string, part: unknown): void {
+  if (!isRecord(part))
+    throw new UsageError(`${where}: expected a part, { support, measure, build }, got ${show(part)}`);
+  const { support, measure, build } = part;
+  if (!["binary", "unit", "real"].includes(support as string))
+    throw new UsageError(`${where}: support: expected "binary", "unit", "real", got ${show(support)}`);
+  if (!["probability", "density"].includes(measure as string))
+    throw new UsageError(`${where}: measure: expected "probability", "density", got ${show(measure)}`);
+  if (typeof build !== "function") throw new UsageError(`${where}: build: expected a function, got ${show(build)}`);
 }
 
 /** @throws UsageError naming the likelihood that is missing and those there are */

@@ -1,9 +1,10 @@
 import { resolve } from "node:path";
 import { splitOptions } from "../config.ts";
-import { type Dataset, fingerprinted, joined, type Splits } from "../data/dataset.ts";
+import { type Dataset, joined, type Splits } from "../data/dataset.ts";
+import { fingerprinted } from "../data/fingerprint.ts";
 import { loadSplits } from "../data/load.node.ts";
-import { DataError, UsageError } from "../errors.ts";
-import type { Inference } from "./inference.ts";
+import { UsageError } from "../errors.ts";
+import { checkEvent } from "./inference.ts";
 import type { OpenRun } from "./open.node.ts";
 
 /** Which examples a command works on. */
@@ -32,13 +33,4 @@ export async function loadRunSplits(model: OpenRun, data?: string): Promise<Spli
   const splits = await loadSplits(source, own ? ofRun : { seed: ofRun.seed });
   checkEvent(model, splits.test);
   return splits;
-}
-
-/** Refuses data whose examples have another shape than the model's. */
-export function checkEvent(model: Inference, data: Dataset): void {
-  if (model.event.join() === data.event.join()) return;
-  throw new DataError(
-    `${data.name}: its examples have shape [${data.event.join(", ")}], the model was trained on ` +
-      `[${model.event.join(", ")}]; take data of that shape`,
-  );
 }

@@ -4,13 +4,16 @@ import { type InterpolationPath, interpolate } from "../apps/interpolate.ts";
 import { writeOutput } from "../apps/output.node.ts";
 import { reconstruct } from "../apps/reconstruct.ts";
 import { orderByKl, traverse } from "../apps/traverse.ts";
+import { UsageError } from "../errors.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
 import { type DataChoice, loadRunSplit } from "../models/run-data.node.ts";
-import { imageGrid, type Picture, sideBySide } from "./grid.ts";
+import { gridSize, imageGrid, type Picture, type PictureSize, pairsSize, sideBySide } from "./grid.ts";
 import { latentRates } from "./latent-rates.node.ts";
 import { encodePng } from "./png.node.ts";
 
 const MOST_COLUMNS = 32;
+/** sharp takes no larger picture. */
+const MOST_PIXELS = 16_383 ** 2;
 
 interface PictureOptions {
   /** A run directory. */
@@ -34,8 +37,9 @@ export interface SampleRunOptions extends PictureOptions {
 /** A grid of images drawn from the prior. Image i is the same for any count. */
 export async function sampleRun({ run, out, count, seed }: SampleRunOptions) {
   return withRun(run, async (model) => {
-    const { images, event } = await generate(model, { count, seed });
     const columns = Math.min(MOST_COLUMNS, Math.ceil(Math.sqrt(count)));
+    checkPixels(`--count: ${count} images`, gridSize(model.event, count, { columns }));
+    const { images, event } = await generate(model, { count, seed });
     return { ...(await writePicture(out, imageGrid(images, event, { columns }))), count, seed };
   });
 }
@@ -49,8 +53,9 @@ export async function reconstructRun({ run, out, count, ...choice }: Reconstruct
   return withRun(run, async (model) => {
     const data = await loadRunSplit(model, choice);
     const shown = Math.min(count, data.count);
-    const { inputs, reconstructions, event } = await reconstruct(model, examplesOf(data, 0, shown), shown);
     const columns = Math.min(16, shown);
+    checkPixels(`--count: ${shown} examples`, pairsSize(model.event, shown, { columns }));
+    const { inputs, reconstructions, event } = await reconstruct(model, examplesOf(data, 0, shown), shown);
     return { ...(await writePicture(out, sideBySide(inputs, reconstructions, event, { columns }))), count: shown };
   });
 }
@@ -67,10 +72,11 @@ export interface InterpolateRunOptions extends PictureOptions, DataChoice {
 export async function interpolateRun(options: InterpolateRunOptions) {
   const { run, out, from = 0, to = 1, steps, path = "linear", ...choice } = options;
   return withRun(run, async (model) => {
+    const columns = Math.min(MOST_COLUMNS, steps);
+    checkPixels(`--steps: ${steps} images`, gridSize(model.event, steps, { columns }));
     const data = await loadRunSplit(model, choice);
     const ends = new Float32Array([...exampleAt(data, from, "--from"), ...exampleAt(data, to, "--to")]);
     const { images, event } = await interpolate(model, ends, { steps, path });
-    const columns = Math.min(MOST_COLUMNS, steps);
     return { ...(await writePicture(out, imageGrid(images, event, { columns }))), from, to, steps, path };
   });
 }
@@ -89,6 +95,11 @@ export interface TraverseRunOptions extends PictureOptions, DataChoice {
 export async function traverseRun(options: TraverseRunOptions) {
   const { run, out, steps, range = 3, dimensions, example, ...choice } = options;
   return withRun(run, async (model) => {
+    const rows = Math.min(dimensions ?? model.latent, model.latent);
+    checkPixels(
+      `--steps: ${steps} images for each of ${rows} latent dimensions`,
+      gridSize(model.event, rows * steps, { columns: steps }),
+    );
     const data = await loadRunSplit(model, choice);
     const klNats = await latentRates(model, data);
     const order = orderByKl(klNats).slice(0, dimensions);
@@ -102,6 +113,13 @@ export async function traverseRun(options: TraverseRunOptions) {
       dimensions: order.map((dimension) => ({ dimension, klNats: klNats[dimension]! })),
     };
   });
+}
+
+/** Refuses a picture that could not be written, before the work for it is done. */
+function checkPixels(what: string, { width, height }: PictureSize): void {
+  if (width * height <= MOST_PIXELS) return;
+  const size = `${width} × ${height} = ${width * height} pixels`;
+  throw new UsageError(`${what} take a picture of ${size}; it can have ${MOST_PIXELS} at most, so ask for fewer`);
 }
 
 async function withRun<Result>(run: string, use: (model: OpenRun) => Promise<Result>): Promise<Result> {

@@ -83,6 +83,36 @@ function levelMap(images: Float32Array, tile: Tile): (value: number) => number {
   return (value) => Math.round(Math.min(255, Math.max(0, (value - low) * factor)));
 }
 
+/** Where things stand in a grid of `count` images; of pairs, one above the other, when `tall` is 2. In pixels. */
+function layOut(tile: Tile, count: number, options: GridOptions, tall: 1 | 2) {
+  const columns = Math.min(count, positiveInteger("columns", options.columns, 1));
+  const gap = positiveInteger("gap", options.gap ?? 2, 0);
+  const scale = positiveInteger("scale", options.scale ?? defaultScale(tile), 1);
+  const stepX = tile.width * scale + gap;
+  const imageY = tile.height * scale + gap; // from an image to the one below it of the same pair
+  const apart = tall === 2 ? 3 * gap : 0; // more between pairs of rows, so that a pair is seen as one
+  const stepY = tall * imageY + apart;
+  const height = gap + Math.ceil(count / columns) * stepY - apart;
+  return { columns, gap, scale, stepX, stepY, imageY, width: gap + columns * stepX, height };
+}
+
+/** Width and height of the picture that imageGrid makes of `count` images, in pixels. */
+export function gridSize(event: readonly number[], count: number, options: GridOptions): PictureSize {
+  const { width, height } = layOut(tileOf(event), count, options, 1);
+  return { width, height };
+}
+
+/** Width and height of the picture that sideBySide makes of `count` pairs, in pixels. */
+export function pairsSize(event: readonly number[], count: number, options: GridOptions): PictureSize {
+  const { width, height } = layOut(tileOf(event), count, options, 2);
+  return { width, height };
+}
+
+export interface PictureSize {
+  readonly width: number;
+  readonly height: number;
+}
+
 interface Placement {
   readonly images: Float32Array;
   readonly image: number;
@@ -128,18 +158,14 @@ function defaultScale(tile: Tile): number {
 export function imageGrid(images: Float32Array, event: readonly number[], options: GridOptions): Picture {
   const tile = tileOf(event);
   const count = countImages("imageGrid", images, event);
-  const columns = Math.min(count, positiveInteger("columns", options.columns, 1));
-  const gap = positiveInteger("gap", options.gap ?? 2, 0);
-  const scale = positiveInteger("scale", options.scale ?? defaultScale(tile), 1);
-  const stepX = tile.width * scale + gap;
-  const stepY = tile.height * scale + gap;
+  const { columns, gap, scale, stepX, stepY, width, height } = layOut(tile, count, options, 1);
   const placements = Array.from({ length: count }, (_, image) => ({
     images,
     image,
     top: gap + Math.floor(image / columns) * stepY,
     left: gap + (image % columns) * stepX,
   }));
-  return draw(gap + columns * stepX, gap + Math.ceil(count / columns) * stepY, tile, scale, placements);
+  return draw(width, height, tile, scale, placements);
 }
 
 /**
@@ -158,21 +184,14 @@ export function sideBySide(
   if (others !== count) {
     throw new ShapeError(`sideBySide: expected ${count} reconstructions, one for each input, got ${others}`);
   }
-  const columns = Math.min(count, positiveInteger("columns", options.columns, 1));
-  const gap = positiveInteger("gap", options.gap ?? 2, 0);
-  const scale = positiveInteger("scale", options.scale ?? defaultScale(tile), 1);
-  const apart = gap * 4; // between pairs of rows, so that a pair is seen as one
-  const stepX = tile.width * scale + gap;
-  const stepY = tile.height * scale + gap;
-  const pairHeight = 2 * tile.height * scale + gap;
-  const pairs = Math.ceil(count / columns);
+  const { columns, gap, scale, stepX, stepY, imageY, width, height } = layOut(tile, count, options, 2);
   const placements = [inputs, reconstructions].flatMap((images, half) =>
     Array.from({ length: count }, (_, image) => ({
       images,
       image,
-      top: gap + Math.floor(image / columns) * (pairHeight + apart) + half * stepY,
+      top: gap + Math.floor(image / columns) * stepY + half * imageY,
       left: gap + (image % columns) * stepX,
     })),
   );
-  return draw(gap + columns * stepX, 2 * gap + pairs * pairHeight + (pairs - 1) * apart, tile, scale, placements);
+  return draw(width, height, tile, scale, placements);
 }

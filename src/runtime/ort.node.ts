@@ -1,13 +1,19 @@
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
+import { UsageError } from "../errors.ts";
 import { encodeSequenceOutput } from "../graph/onnx.ts";
 import type { Backend } from "./backend.ts";
 import { ortBackend, type StopBeforeCopies } from "./ort.ts";
 
 const backends = new Map<number, Promise<Backend>>();
 
+/** Far more than cores: beyond it, starting threads takes minutes and then the process down. */
+const mostThreads = 1024;
+
 /** ONNX Runtime's CPU provider. `threads` is how many an operator may use (default: one a core). */
 export function cpuBackend(threads: number = availableParallelism()): Promise<Backend> {
+  if (!Number.isSafeInteger(threads) || threads < 1 || threads > mostThreads)
+    throw new UsageError(`threads: expected an integer from 1 to ${mostThreads}, got ${threads}`);
   let backend = backends.get(threads);
   if (!backend) {
     backend = open(threads);

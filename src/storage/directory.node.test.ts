@@ -39,6 +39,15 @@ vi.mock("node:fs/promises", async (original) => {
       };
       return handle;
     },
+    ...Object.fromEntries(
+      (["readFile", "readdir", "stat", "rm"] as const).map((name) => [
+        name,
+        async (path: string, options?: object) => {
+          failIf("read");
+          return (real[name] as (path: string, options?: object) => Promise<unknown>)(path, options);
+        },
+      ]),
+    ),
     rename: async (from: string, to: string) => {
       failIf("rename");
       await real.rename(from, to);
@@ -127,6 +136,33 @@ test("a place that is a file is refused", async () => {
   const actions = [() => storage.write("a", "x"), () => storage.append("a", "x"), () => storage.lock()];
   for (const action of actions) {
     await expect(action()).rejects.toThrow("a part of its path is a file, not a folder");
+  }
+});
+
+test.runIf(process.platform === "linux")("a file system that takes no folders is refused at once", async () => {
+  const storage = directoryStorage("/proc/vaekit-run/a");
+  const message = "this file system takes no new folders; choose another place";
+  for (const action of [() => storage.write("b", "x"), () => storage.append("b", "x"), () => storage.lock()]) {
+    await expect(action()).rejects.toThrow(message);
+    await expect(action()).rejects.toBeInstanceOf(RunError);
+  }
+});
+
+test("folders are made as deep as they are named, also by two at once", async () => {
+  const deep = join(folder, "a", "b", "c");
+  await Promise.all([1, 2, 3].map((i) => directoryStorage(deep).write(`d/e/${i}`, "x")));
+  expect(readdirSync(join(deep, "d", "e"))).toEqual(["1", "2", "3"]);
+});
+
+test("reading, listing and looking up say what is wrong", async () => {
+  writeFileSync(join(folder, "a"), "x");
+  const storage = directoryStorage(folder);
+  for (const [code, reason] of Object.entries(reasons)) {
+    Object.assign(failing, { call: "read", code });
+    await expect(storage.read("a")).rejects.toThrow(`${folder}/a: cannot be read: ${reason}`);
+    await expect(storage.exists("a")).rejects.toThrow(`${folder}/a: cannot be looked up: ${reason}`);
+    await expect(storage.list("")).rejects.toThrow(`${folder}: cannot be listed: ${reason}`);
+    await expect(storage.remove("a")).rejects.toThrow(`${folder}/a: cannot be removed: ${reason}`);
   }
 });
 

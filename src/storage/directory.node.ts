@@ -1,7 +1,8 @@
 import type { Stats } from "node:fs";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
-import { basename, dirname, join, resolve } from "node:path";
+import { open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { RunError } from "../errors.ts";
+import { makeFolders, syncFolder } from "./folders.node.ts";
 import { lockDirectory } from "./lock.node.ts";
 import { bytesOf, lineBytes, lockName, pathParts } from "./path.ts";
 import { describeProblem, errorCode } from "./problems.node.ts";
@@ -21,9 +22,8 @@ export function directoryStorage(path: string): Storage {
     if (made && !(await isThere(location))) {
       throw new RunError(`${file}: cannot be written: the directory ${location} was removed or moved meanwhile`);
     }
-    const first = await mkdir(dirname(file), { recursive: true });
+    await makeFolders(dirname(file));
     made = true;
-    if (first !== undefined) await syncNewFolders(resolve(first), resolve(dirname(file)));
   };
 
   const fileAt = (relativePath: string): string => join(location, ...pathParts(relativePath, location));
@@ -102,7 +102,13 @@ export function directoryStorage(path: string): Storage {
           release();
           throw error;
         });
-        return async () => release();
+        return async () => {
+          try {
+            release();
+          } catch (error) {
+            throw failure(file, "cannot be removed", error);
+          }
+        };
       } catch (error) {
         throw failure(location, "cannot be locked for writing", error);
       }
@@ -118,6 +124,13 @@ function failure(file: string, what: string, error: unknown, after = ""): RunErr
   if (error instanceof RunError) return error;
   const { reason, mend } = describeProblem(error);
   return new RunError(`${file}: ${what}: ${reason}; ${mend}${after}`, { cause: error });
+}
+
+/** What there is at a path; RunError where that cannot be known. */
+export async function kindOfPlace(path: string): Promise<"directory" | "file" | "none"> {
+  const found = await lookUp(path);
+  if (!found) return "none";
+  return found.isDirectory() ? "directory" : "file";
 }
 
 async function isThere(path: string): Promise<boolean> {
@@ -169,24 +182,5 @@ async function appendWhole(file: string, bytes: Uint8Array): Promise<void> {
     }
   } finally {
     await handle.close();
-  }
-}
-
-/** Makes the names of new folders last, from the last one up to the first one made. */
-async function syncNewFolders(first: string, last: string): Promise<void> {
-  for (let folder = last; folder.length >= first.length; folder = dirname(folder)) await syncFolder(dirname(folder));
-}
-
-/** Makes renames and new names in a folder last. Some systems cannot do this for a folder; there it is left out. */
-async function syncFolder(folder: string): Promise<void> {
-  try {
-    const handle = await open(folder, "r");
-    try {
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-  } catch (error) {
-    if (!["EISDIR", "EPERM", "EINVAL", "ENOTSUP", "EBADF"].includes(errorCode(error) ?? "")) throw error;
   }
 }

@@ -1,11 +1,11 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { type ChildProcess, fork, spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildSync } from "esbuild";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { RunError } from "../errors.ts";
 import { directoryStorage } from "./directory.node.ts";
 
@@ -158,6 +158,28 @@ test("a lock is taken over when its holder cannot be alive", async () => {
     await takenOver(await lockFile({ startTicks: 1 })); // the process number was given to another
     await takenOver(await lockFile({ bootId: "before" }));
   }
+});
+
+test.runIf(process.platform === "linux")(
+  "the lock of a process that has ended, and of which its parent took no notice, is taken over",
+  async () => {
+    // `sleep` takes the place of the shell whose child has ended, and never asks after it.
+    const parent = spawn("sh", ["-c", "sh -c 'echo $$' & exec sleep 60"]);
+    children.push(parent);
+    const pid = Number(await new Promise((resolve) => parent.stdout.once("data", resolve)));
+    const stateOf = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[2];
+    await vi.waitUntil(() => stateOf() === "Z", { timeout: 20_000 });
+    const startTicks = Number(readFileSync(`/proc/${pid}/stat`, "utf8").split(" ")[21]);
+    const path = directory({ lock: await lockFile({ pid, startTicks }) });
+    await (await directoryStorage(path).lock())();
+    expect(readdirSync(path)).toEqual([]);
+  },
+);
+
+test("a lock that leads nowhere is named, and is not waited for without an end", async () => {
+  const path = directory();
+  symlinkSync(join(path, "nowhere"), join(path, "lock"));
+  await expect(directoryStorage(path).lock()).rejects.toThrow(`${path}/lock: is there and cannot be read; remove it`);
 });
 
 test("a lock is respected when its holder may be alive", async () => {

@@ -40,9 +40,14 @@ async function acquire(location: string, name: string, what: string): Promise<()
   const beside = join(location, temporaryName(lockName));
   try {
     writeFileSync(beside, `${JSON.stringify(own)}\n`, { flag: "wx" });
-    while (!create(beside, file)) {
+    for (let vanished = 0; !create(beside, file); ) {
       const holder = await readHolder(file);
-      if (!holder) continue; // given back meanwhile
+      if (!holder) {
+        // Given back meanwhile; or, time after time, a name that leads nowhere, such as a symbolic link.
+        if (++vanished > 50) throw new RunError(`${file}: is there and cannot be read; remove it`);
+        await sleep(5);
+        continue;
+      }
       if (holds(holder)) throw new RunError(refusal(what, join(location, lockName), holder));
       const giveBackClaim = await acquire(location, `${name === lockName ? `.${lockName}` : name}.${holder.id}`, what);
       try {
@@ -119,8 +124,9 @@ function holds(holder: Holder): boolean {
   const boot = bootId();
   if (holder.bootId !== null && boot !== null && holder.bootId !== boot) return false;
   if (!isAlive(holder.pid)) return false;
-  const ticks = startTicks(holder.pid);
-  return holder.startTicks === null || ticks === null || holder.startTicks === ticks;
+  const seen = processStat(holder.pid);
+  if (seen?.ended) return false;
+  return holder.startTicks === null || seen === null || holder.startTicks === seen.startTicks;
 }
 
 function refusal(what: string, lock: string, { pid, host, started }: Holder): string {
@@ -138,7 +144,14 @@ function refusal(what: string, lock: string, { pid, host, started }: Holder): st
 function describeSelf(): Holder {
   const { pid } = process;
   const started = new Date().toISOString();
-  return { id: randomUUID(), pid, host: hostname(), started, bootId: bootId(), startTicks: startTicks(pid) };
+  return {
+    id: randomUUID(),
+    pid,
+    host: hostname(),
+    started,
+    bootId: bootId(),
+    startTicks: processStat(pid)?.startTicks ?? null,
+  };
 }
 
 /** Linux names each start of the system; elsewhere null. */
@@ -146,12 +159,19 @@ function bootId(): string | null {
   return readProc("/proc/sys/kernel/random/boot_id")?.trim() ?? null;
 }
 
-/** Field 22 of /proc/PID/stat (proc(5)); null where there is no such file. */
-function startTicks(pid: number): number | null {
+interface ProcessStat {
+  readonly startTicks: number;
+  /** A process that has ended keeps its number until its parent takes notice, which some never do. */
+  readonly ended: boolean;
+}
+
+/** Fields 3 and 22 of /proc/PID/stat (proc(5)); null where there is no such file. */
+function processStat(pid: number): ProcessStat | null {
   const stat = readProc(`/proc/${pid}/stat`);
   // Field 2 is the program's name in parentheses, which may hold anything, so count from the last ")".
-  const ticks = Number(stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
-  return Number.isFinite(ticks) ? ticks : null;
+  const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ") ?? [];
+  const startTicks = Number(fields[19]);
+  return Number.isFinite(startTicks) ? { startTicks, ended: /^[ZXx]$/.test(fields[0]!) } : null;
 }
 
 function readProc(path: string): string | null {

@@ -8,6 +8,7 @@ const problems: Readonly<Record<string, readonly [reason: string, mend: string]>
   EROFS: ["the file system is read-only", "choose another place or mount it for writing"],
   ENOENT: ["no such file or folder", "check the path, and whether it was moved or removed"],
   ENOTDIR: ["a part of its path is a file, not a folder", "remove or rename that file, or choose another place"],
+  NO_NEW_FOLDERS: ["this file system takes no new folders", "choose another place"], // our own: see makeFolders
   EEXIST: ["a part of its path is a file, not a folder", "remove or rename that file, or choose another place"], // mkdir
   EISDIR: ["it is a folder", "remove or rename that folder, or choose another place"],
   ERR_FS_EISDIR: ["it is a folder", "remove or rename that folder, or choose another place"],
@@ -15,6 +16,10 @@ const problems: Readonly<Record<string, readonly [reason: string, mend: string]>
   ENAMETOOLONG: ["its name is too long", "choose a shorter name"],
   EMFILE: ["too many open files", "raise the limit on open files (ulimit -n)"],
   ENFILE: ["too many open files on this machine", "close some programs"],
+  ELOOP: ["its symbolic links lead in a circle", "mend the links or choose another place"],
+  EBUSY: ["it is in use by the system or another program", "close that program and try again"],
+  ETXTBSY: ["it is in use by another program", "close that program and try again"],
+  ESTALE: ["the server of this network folder no longer knows it", "mount the folder anew"],
   EIO: ["input/output error", "check the disk"],
   ERR_FS_FILE_TOO_LARGE: ["it is larger than 2 GiB", "choose a smaller file"],
 };

@@ -1,4 +1,6 @@
+import * as z from "zod";
 import { RunError } from "../errors.ts";
+import { checkShape, readJson } from "../models/json-file.ts";
 import { fitting } from "../models/portable.ts";
 import { decodeSafetensors, encodeSafetensors, type NamedArray } from "../storage/safetensors.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -29,6 +31,19 @@ export interface TrainingState {
   /** Fingerprint of the training data, which a resumed run must see again. */
   readonly data: string;
 }
+
+const count = z.int().min(0);
+const stateSchema: z.ZodType<TrainingState> = z.object({
+  version: z.literal(1),
+  step: count,
+  epochSums: z.record(z.string(), z.number()),
+  epochSteps: count,
+  epochExamples: count,
+  seconds: z.number().min(0),
+  best: z.object({ epoch: count, step: count, objectiveNats: z.number(), negElboNats: z.number() }).nullable(),
+  validationsSinceBest: count,
+  data: z.string(),
+});
 
 const folder = "checkpoints";
 const nameOf = (step: number): string => `step-${String(step).padStart(12, "0")}.safetensors`;
@@ -69,13 +84,18 @@ export async function saveCheckpoint(
   for (const name of names.slice(0, -kept)) await storage.remove(`${folder}/${name}`);
 }
 
-/** Names of the checkpoints there are, oldest first. */
+/** Names of the checkpoints there are, oldest first: by number, since names may have more or fewer digits. */
 async function checkpointNames(storage: Storage): Promise<string[]> {
-  return (await storage.list(folder)).filter((name) => /^step-\d+\.safetensors$/.test(name)).sort();
+  const names = (await storage.list(folder)).filter((name) => pattern.test(name));
+  return names.sort((a, b) => stepOf(a) - stepOf(b));
 }
 
+const pattern = /^step-(\d+)\.safetensors$/;
+const stepOf = (name: string): number => Number(pattern.exec(name)![1]);
+
 /**
- * Loads the newest checkpoint into a training program; undefined when there is none.
+ * Loads the newest checkpoint into a training program; undefined when there is none. A damaged one is not passed over
+ * without a word: the user decides to go on from the one before it.
  * @throws RunError when it cannot be read or does not fit the model
  */
 export async function loadCheckpoint(
@@ -83,42 +103,50 @@ export async function loadCheckpoint(
   program: TrainingProgram,
   best: Float32Array,
 ): Promise<TrainingState | undefined> {
-  const name = (await checkpointNames(storage)).at(-1);
+  const names = await checkpointNames(storage);
+  const name = names.at(-1);
   if (!name) return undefined;
-  const path = `${folder}/${name}`;
-  const file = `${storage.location}/${path}`;
-  const { tensors, metadata } = decoded(await storage.read(path), file);
-  const state = parseState(metadata.state, file);
-  for (const [prefix, buffer] of buffersOf(program, best)) {
-    for (const slot of program.layout.slots) {
-      viewOf(buffer, slot).set(fitting(tensors, `${prefix}${slot.path}`, slot.shape, file));
+  const file = `${storage.location}/${folder}/${name}`;
+  const bytes = await storage.read(`${folder}/${name}`);
+  const advice = await adviceOnDamage(storage, names.at(-2));
+
+  const { tensors, metadata } = advised(advice, () => decodeSafetensors(bytes, file));
+  const stored = advised(advice, () => readJson(metadata.state ?? "", `${file}: training state`, damaged));
+  refuseLaterVersion(stored, file);
+  return advised(advice, () => {
+    const state = checkShape(stored, stateSchema, `${file}: training state`, damaged);
+    if (state.step !== stepOf(name)) throw new RunError(`${file}: is renamed, it holds step ${state.step}`);
+    for (const [prefix, buffer] of buffersOf(program, best)) {
+      for (const slot of program.layout.slots) {
+        viewOf(buffer, slot).set(fitting(tensors, `${prefix}${slot.path}`, slot.shape, file));
+      }
     }
-  }
-  return state;
+    return state;
+  });
 }
 
-/** A damaged checkpoint is not passed over without a word: the user decides to go on from the one before it. */
-function decoded(bytes: Uint8Array, file: string): ReturnType<typeof decodeSafetensors> {
+const damaged = "the file is damaged";
+
+function advised<Result>(advice: string, work: () => Result): Result {
   try {
-    return decodeSafetensors(bytes, file);
+    return work();
   } catch (error) {
     if (!(error instanceof RunError)) throw error;
-    throw new RunError(`${error.message}. Remove this file to resume from the checkpoint before it`, { cause: error });
+    throw new RunError(`${error.message}. ${advice}`, { cause: error });
   }
 }
 
-function parseState(text: string | undefined, file: string): TrainingState {
-  let state: { readonly version?: unknown };
-  try {
-    state = JSON.parse(text ?? "") as { readonly version?: unknown };
-  } catch {
+/** What can be done when the newest checkpoint is damaged, given the one before it. */
+async function adviceOnDamage(storage: Storage, before: string | undefined): Promise<string> {
+  if (before !== undefined) return `Remove this file to resume from the checkpoint before it, ${before}`;
+  const model = (await storage.exists("model/model.json")) ? "; the model in model/ can still be used" : "";
+  return `It is the only checkpoint of the run: to train on, begin a new run in another directory${model}`;
+}
+
+function refuseLaterVersion(state: unknown, file: string): void {
+  const version = (state as { readonly version?: unknown } | null)?.version;
+  if (typeof version === "number" && version > 1)
     throw new RunError(
-      `${file}: its metadata holds no training state; remove this file to resume from the checkpoint before it`,
+      `${file}: written by a later version of vaekit (state version ${version}, this one reads 1); upgrade vaekit`,
     );
-  }
-  if (state.version !== 1)
-    throw new RunError(
-      `${file}: written by a later version of vaekit (state version ${state.version}, this one reads 1); upgrade vaekit`,
-    );
-  return state as TrainingState;
 }

@@ -1,4 +1,5 @@
-import { RunError } from "../errors.ts";
+import * as z from "zod";
+import { checkShape, readJson } from "../models/json-file.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /** The ELBO and its parts, means over examples in nats. */
@@ -27,21 +28,35 @@ export interface MetricsRow {
 
 const file = "metrics.jsonl";
 
+const parts: z.ZodType<Parts> = z.object({ negElboNats: z.number(), distortionNats: z.number(), rateNats: z.number() });
+const rowSchema: z.ZodType<MetricsRow> = z.object({
+  epoch: z.int().min(1),
+  step: z.int().min(1),
+  seconds: z.number(),
+  learningRate: z.number(),
+  beta: z.number(),
+  train: parts,
+  validation: parts.nullable(),
+  examplesPerSecond: z.number(),
+  gradientNorm: z.number(),
+});
+
 export async function appendMetrics(storage: Storage, row: MetricsRow): Promise<void> {
   await storage.append(file, JSON.stringify(row));
 }
 
-/** All rows so far. A last line cut short by a crash is left out. */
+/**
+ * All rows so far. A last line cut short by a crash is left out.
+ * @throws RunError naming the line and field that are wrong
+ */
 export async function readMetrics(storage: Storage): Promise<MetricsRow[]> {
   if (!(await storage.exists(file))) return [];
   const lines = new TextDecoder().decode(await storage.read(file)).split("\n");
   const complete = lines.slice(0, -1); // what follows the last line break is empty, or cut short
   return complete.map((line, i) => {
-    try {
-      return JSON.parse(line) as MetricsRow;
-    } catch {
-      throw new RunError(`${storage.location}/${file}: line ${i + 1} is not JSON: ${line.slice(0, 60)}`);
-    }
+    const place = `${storage.location}/${file}: line ${i + 1}`;
+    const mend = "correct this line or remove it";
+    return checkShape(readJson(line, place, mend), rowSchema, place, mend);
   });
 }
 

@@ -1,5 +1,6 @@
 import type { Config } from "../config.ts";
 import type { Splits } from "../data/dataset.ts";
+import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { MetricsRow, Parts } from "./metrics.ts";
@@ -25,9 +26,16 @@ export type ProgressEvent =
   | { readonly kind: "epoch"; readonly row: MetricsRow }
   | { readonly kind: "note"; readonly text: string };
 
-export interface TrainOptions {
+/** Data and a config that were seen to fit each other and the memory, and the model that they make. */
+export interface Prepared {
   readonly data: Splits;
   readonly config: Config;
+  /** Starts where the training data say. */
+  readonly vae: Vae;
+}
+
+/** What `prepareTraining` made, and where and how to train it. */
+export interface TrainOptions extends Prepared {
   /** Where the run's files go. The caller holds its lock. */
   readonly storage: Storage;
   readonly backend: Backend;

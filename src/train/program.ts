@@ -1,49 +1,15 @@
-import { type NumericalError, UsageError } from "../errors.ts";
-import { grad } from "../graph/grad.ts";
+import type { NumericalError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { Signature } from "../graph/lower.ts";
-import { formatShape, sameShape, sizeAt } from "../graph/shape.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { sizeAt } from "../graph/shape.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import type { Backend, Data } from "../runtime/backend.ts";
 import { createKernels, type Kernels } from "../runtime/kernels.ts";
 import { compile, type Program } from "../runtime/program.ts";
 import { firstNonFinite } from "./diagnose.ts";
 import { type Layout, layoutOf, rangesOf, viewOf } from "./layout.ts";
-
-/**
- * A change of state that is not a gradient step: state ← decay·state + (1 − decay)·value, where value is the total, or,
- * given a count, total / count. Totals and counts add up over ranks and accumulated batches, which means would not.
- */
-export interface StateUpdate {
-  readonly path: string;
-  /** In the state's shape. */
-  readonly total: Tensor;
-  /** In the state's shape or its leading axes, down to a scalar: a count for each code of a codebook (codes, width). */
-  readonly count?: Tensor;
-  readonly decay: number;
-}
-
-/** One objective: what to minimize, over which parameters, at every how many steps, and what it reports. */
-export interface ObjectiveEntry {
-  readonly name: string;
-  /** A scalar. */
-  readonly minimize: Tensor;
-  /** Paths of the parameters that it trains. Its optimizer moments are its own. */
-  readonly trains: readonly string[];
-  /** Runs at the steps that this divides; 1 for every step. */
-  readonly every?: number;
-  /** Scalars reported beside the loss. */
-  readonly terms?: Readonly<Record<string, Tensor>>;
-  readonly updates?: readonly StateUpdate[];
-}
-
-/** Adam's scalars at one step. */
-export interface AdamSettings {
-  readonly learningRate: number;
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-}
+import { checkObjectives, lossName, type ObjectiveEntry, outputsOf, type StateUpdate } from "./objectives.ts";
+import { type OptimizerSettings, type ParameterGroup, type Stretch, stretchesOf, update } from "./optimizer.ts";
 
 export interface TrainingOptions {
   readonly backend: Backend;
@@ -55,13 +21,36 @@ export interface TrainingOptions {
   readonly extraBytes?: number;
   /** Keeps a moving average of the parameters beside them. */
   readonly average?: boolean;
+  /** A step may be made of several batches, for which gradients are kept beside each other's mean. */
+  readonly accumulates?: boolean;
+  readonly groups?: readonly ParameterGroup[];
 }
 
 /** What one step of one objective gave. */
 export interface StepResult {
   readonly loss: number;
   readonly terms: Readonly<Record<string, number>>;
+  /** Before clipping. */
   readonly gradientNorm: number;
+  /** The gradient was above `skipAbove` or not finite, and changed nothing. */
+  readonly skipped: boolean;
+}
+
+/** The batches that one step is made of, where there are several: their weighted mean is the step's. */
+export interface Batches {
+  readonly count: number;
+  /** Writes batch i to the inputs. Returns its weight, the sum of its examples'; one of weight 0 is left out. */
+  fill(i: number): number;
+}
+
+export interface StepOptions {
+  /**
+   * Called when everything of the first objective was seen to be finite, before anything changes: the place for a
+   * checkpoint of parameters that are known to be good.
+   */
+  readonly beforeCommit?: (() => Promise<void>) | undefined;
+  /** Default: the one batch that the inputs hold. */
+  readonly batches?: Batches;
 }
 
 /**
@@ -81,15 +70,9 @@ export interface TrainingProgram {
   /**
    * One optimizer step of every objective that is due, in their order: each sees what those before it changed.
    * @param step counted from 1
-   * @param beforeCommit called when everything of the first objective was seen to be finite, before anything changes:
-   * the place for a checkpoint of parameters that are known to be good
    * @throws NumericalError naming the first tensor that is not finite; parameters and state are then unchanged by it
    */
-  step(
-    step: number,
-    settings: AdamSettings,
-    beforeCommit?: () => Promise<void>,
-  ): Promise<ReadonlyMap<string, StepResult>>;
+  step(step: number, settings: OptimizerSettings, options?: StepOptions): Promise<ReadonlyMap<string, StepResult>>;
   /**
    * Moves the average towards the parameters: average ← d·average + (1 − d)·parameters, with d = decay, or less in the
    * first steps, (1 + t)/(10 + t), so that it does not cling to the initial weights.
@@ -103,62 +86,22 @@ interface Entry {
   readonly program: Program;
   readonly run: () => Promise<void>;
   readonly outputs: Readonly<Record<string, Float32Array>>;
-  readonly reported: readonly string[];
-  readonly ranges: readonly {
-    parameters: Float32Array;
-    gradients: Float32Array;
-    first: Float32Array;
-    second: Float32Array;
-  }[];
+  /** What is applied, by the outputs' names: of one batch the outputs themselves, of several their sums and means. */
+  readonly applied: Readonly<Record<string, Float32Array>>;
+  /** Stretches of the trained parameters' gradients: as computed, and as applied. */
+  readonly gradients: readonly { readonly computed: Float32Array; readonly applied: Float32Array }[];
+  readonly stretches: readonly Stretch[];
+  /** Names of the totals and counts among the outputs. */
+  readonly sums: ReadonlySet<string>;
 }
 
-const lossName = "loss";
 /** Adam squares gradients in float32: beyond its largest number the second moment would be infinite. */
 const largestSquares = 3.4e38;
-
-/** @throws UsageError for what would otherwise train nothing, or something else, without a word */
-function checkObjectives(objectives: readonly ObjectiveEntry[], specs: readonly ParameterSpec[]): void {
-  const find = (path: string, role: ParameterSpec["role"]) =>
-    specs.find((spec) => spec.path === path && spec.role === role);
-  for (const { name, trains, every = 1, updates = [] } of objectives) {
-    const where = `objective "${name}"`;
-    if (objectives.filter((other) => other.name === name).length > 1)
-      throw new UsageError(`${where}: the name is given twice; moments are kept by name, choose another`);
-    if (!(Number.isSafeInteger(every) && every > 0))
-      throw new UsageError(`${where}: every: expected a positive integer, got ${every}`);
-    const stranger = trains.find((path) => !find(path, "trained"));
-    if (stranger !== undefined)
-      throw new UsageError(`${where} trains "${stranger}", which is no trained parameter of the model`);
-    for (const { path, total, count } of updates) {
-      const state = find(path, "state");
-      if (!state) throw new UsageError(`${where} updates "${path}", which is no state of the model`);
-      const leading = state.shape.slice(0, count?.shape.length);
-      if (!sameShape(total.shape, state.shape) || (count && !sameShape(count.shape, leading)))
-        throw new UsageError(
-          `${where} updates "${path}" ${formatShape(state.shape)} with a total ${formatShape(total.shape)}${count ? ` and a count ${formatShape(count.shape)}` : ""}; expected the state's shape, and its leading axes for the count`,
-        );
-    }
-  }
-}
-
-/** The outputs of an objective's graph: loss, terms, a gradient for each parameter, totals and counts of its updates. */
-function outputsOf(objective: ObjectiveEntry, tensors: ReadonlyMap<string, Tensor>): Record<string, Tensor> {
-  const outputs: Record<string, Tensor> = { [lossName]: objective.minimize };
-  for (const [name, term] of Object.entries(objective.terms ?? {})) outputs[`term:${name}`] = term;
-  const gradients = grad(
-    objective.minimize,
-    objective.trains.map((path) => tensors.get(path)!),
-  );
-  for (const [i, path] of objective.trains.entries()) outputs[`gradient:${path}`] = gradients[i]!;
-  for (const { path, total, count } of objective.updates ?? []) {
-    outputs[`total:${path}`] = total;
-    if (count) outputs[`count:${path}`] = count;
-  }
-  return outputs;
-}
+/** So many steps skipped in a row are no spike. */
+const mostSkipped = 100;
 
 export async function trainingProgram(options: TrainingOptions): Promise<TrainingProgram> {
-  const { backend, specs, objectives, batchSize } = options;
+  const { backend, specs, objectives, batchSize, groups = [], accumulates = false } = options;
   checkObjectives(objectives, specs);
   const layout = layoutOf(specs);
   const tensors = new Map(specs.map(({ path, tensor }) => [path, tensor]));
@@ -173,7 +116,7 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
   const results = compiled.flatMap(({ program }) =>
     program.outputs.filter(({ name }) => !name.startsWith("gradient:")),
   );
-  const buffers = (options.average ? 2 : 1) + 3 * objectives.length;
+  const buffers = (options.average ? 2 : 1) + (accumulates ? 4 : 3) * objectives.length;
   const total = buffers * layout.total + [...given, ...results].reduce((sum, signature) => sum + floats(signature), 0);
   const kernels = createKernels(4 * total + 64 * (given.length + results.length + buffers) + (options.extraBytes ?? 0));
 
@@ -198,26 +141,29 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
   const moments = new Map<string, { first: Float32Array; second: Float32Array }>();
 
   const entries = compiled.map(({ objective, program }): Entry => {
-    const gradients = kernels.float32(layout.total);
+    const computed = kernels.float32(layout.total);
+    const gradients = accumulates ? kernels.float32(layout.total) : computed;
     const own = { first: kernels.float32(layout.total), second: kernels.float32(layout.total) };
     moments.set(objective.name, own);
     const outputs: Record<string, Float32Array> = {};
     for (const { name, shape } of program.outputs) {
       const slot = name.startsWith("gradient:") ? slots.get(name.slice("gradient:".length)) : undefined;
-      outputs[name] = slot ? viewOf(gradients, slot) : kernels.float32(sizeAt(shape, batchSize));
+      outputs[name] = slot ? viewOf(computed, slot) : kernels.float32(sizeAt(shape, batchSize));
     }
+    const sums = new Set(Object.keys(outputs).filter((name) => /^(total|count):/.test(name)));
+    const scalars = Object.entries(outputs).filter(([name]) => !name.startsWith("gradient:"));
     return {
       objective,
       program,
+      sums,
       run: program.bind(batchSize, feedsOf(program), outputs),
       outputs,
-      reported: Object.keys(objective.terms ?? {}),
-      ranges: rangesOf(layout, new Set(objective.trains)).map(([from, to]) => ({
-        parameters: parameters.subarray(from, to),
-        gradients: gradients.subarray(from, to),
-        first: own.first.subarray(from, to),
-        second: own.second.subarray(from, to),
+      applied: accumulates ? Object.fromEntries(scalars.map(([name, value]) => [name, value.slice()])) : outputs,
+      gradients: rangesOf(layout, new Set(objective.trains)).map(([from, to]) => ({
+        computed: computed.subarray(from, to),
+        applied: gradients.subarray(from, to),
       })),
+      stretches: stretchesOf(layout, specs, objective.trains, groups, { parameters, gradients, ...own }),
     };
   });
 
@@ -229,43 +175,77 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
       `${what} of objective "${objective.name}" at step ${step}`,
     );
 
+  /** What is wrong with the numbers that a run gave, or the squared norm of the gradient. */
+  const inspected = (entry: Entry): number | string => {
+    const { objective, applied } = entry;
+    const loss = applied[lossName]![0]!;
+    const terms = Object.keys(objective.terms ?? {}).map((name) => applied[`term:${name}`]![0]!);
+    if (!Number.isFinite(loss) || !terms.every(Number.isFinite)) return `the loss (${loss})`;
+    let squares = 0;
+    for (const gradient of entry.gradients) squares += kernels.sumOfSquares(gradient.applied);
+    if (!(squares < largestSquares)) return "the gradient";
+    for (const name of entry.sums)
+      if (!applied[name]!.every(Number.isFinite)) return `the ${name.replace(":", " for ")}`;
+    return squares;
+  };
+
+  /** Runs the batches, and leaves the weighted means of losses, terms and gradients, and the sums of totals and counts. */
+  const accumulate = async (
+    { outputs, applied, gradients, sums, run }: Entry,
+    { count, fill }: Batches,
+  ): Promise<void> => {
+    let total = 0;
+    for (let i = 0; i < count; i++) {
+      const weight = fill(i);
+      if (weight === 0) continue;
+      await run();
+      const first = total === 0;
+      total += weight;
+      const share = weight / total;
+      for (const gradient of gradients)
+        if (first) gradient.applied.set(gradient.computed);
+        else kernels.average(gradient.applied, gradient.computed, 1 - share);
+      for (const [name, sum] of Object.entries(applied)) {
+        const value = outputs[name]!;
+        for (let j = 0; j < sum.length; j++)
+          if (first) sum[j] = value[j]!;
+          else sum[j]! += sums.has(name) ? value[j]! : share * (value[j]! - sum[j]!);
+      }
+    }
+  };
+
+  const skipped = new Map<string, number>(); // in a row, by objective
+
   const runEntry = async (
     entry: Entry,
     step: number,
-    settings: AdamSettings,
-    beforeCommit: (() => Promise<void>) | undefined,
+    settings: OptimizerSettings,
+    { beforeCommit, batches }: StepOptions,
   ): Promise<StepResult> => {
-    const { objective, outputs } = entry;
-    await entry.run();
-    const loss = outputs[lossName]![0]!;
-    const terms: Record<string, number> = {};
-    let finite = Number.isFinite(loss);
-    for (const name of entry.reported) {
-      const value = outputs[`term:${name}`]![0]!;
-      terms[name] = value;
-      finite &&= Number.isFinite(value);
+    const { objective, applied } = entry;
+    if (batches) await accumulate(entry, batches);
+    else await entry.run();
+    const squares = inspected(entry);
+    const { clip, skipAbove } = settings;
+    const result = {
+      loss: applied[lossName]![0]!,
+      terms: Object.fromEntries(Object.keys(objective.terms ?? {}).map((name) => [name, applied[`term:${name}`]![0]!])),
+      gradientNorm: typeof squares === "number" ? Math.sqrt(squares) : Number.NaN,
+    };
+    const inRow = skipped.get(objective.name) ?? 0;
+    const may = typeof skipAbove === "number" && inRow < mostSkipped;
+    if (may && !(result.gradientNorm <= skipAbove)) {
+      skipped.set(objective.name, inRow + 1);
+      return { ...result, skipped: true };
     }
-    if (!finite) throw await diagnose(entry, step, `the loss (${loss})`);
-    let squares = 0;
-    for (const { gradients } of entry.ranges) squares += kernels.sumOfSquares(gradients);
-    if (!(squares < largestSquares)) throw await diagnose(entry, step, "the gradient");
-    for (const { path } of objective.updates ?? [])
-      for (const name of [`total:${path}`, `count:${path}`])
-        if (outputs[name] && !Number.isFinite(kernels.sumOfSquares(outputs[name])))
-          throw await diagnose(entry, step, `the ${name.replace(":", " for ")}`);
+    if (typeof squares === "string") throw await diagnose(entry, step, squares);
+    skipped.delete(objective.name);
     await beforeCommit?.();
     const count = Math.floor(step / (objective.every ?? 1));
-    for (const { parameters, gradients, first, second } of entry.ranges)
-      kernels.adam(parameters, gradients, first, second, { ...settings, step: count });
-    for (const { path, count: hasCount, decay } of objective.updates ?? []) {
-      commit(
-        viewOf(parameters, slots.get(path)!),
-        outputs[`total:${path}`]!,
-        hasCount ? outputs[`count:${path}`] : undefined,
-        decay,
-      );
-    }
-    return { loss, terms, gradientNorm: Math.sqrt(squares) };
+    const scale = typeof clip === "number" && result.gradientNorm > clip ? clip / result.gradientNorm : 1;
+    update(kernels, entry.stretches, settings, count, scale);
+    for (const change of objective.updates ?? []) commit(viewOf(parameters, slots.get(change.path)!), change, applied);
+    return { ...result, skipped: false };
   };
 
   return {
@@ -275,12 +255,17 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     average,
     moments,
     inputs,
-    async step(step, settings, beforeCommit) {
+    async step(step, settings, stepOptions = {}) {
+      if (stepOptions.batches && !accumulates)
+        throw new UsageError(
+          "step: batches: the program was made without `accumulates`, and has no room for their sums",
+        );
+      const { beforeCommit: _, ...others } = stepOptions;
       const results = new Map<string, StepResult>();
       for (const entry of entries) {
         if (step % (entry.objective.every ?? 1) !== 0) continue;
-        const first = results.size === 0;
-        results.set(entry.objective.name, await runEntry(entry, step, settings, first ? beforeCommit : undefined));
+        const own = results.size === 0 ? stepOptions : others;
+        results.set(entry.objective.name, await runEntry(entry, step, settings, own));
       }
       return results;
     },
@@ -294,7 +279,13 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
 }
 
 /** state ← decay·state + (1 − decay)·total/count; where nothing was counted the state stays as it is. */
-function commit(state: Float32Array, total: Float32Array, count: Float32Array | undefined, decay: number): void {
+function commit(
+  state: Float32Array,
+  { path, decay }: StateUpdate,
+  applied: Readonly<Record<string, Float32Array>>,
+): void {
+  const total = applied[`total:${path}`]!;
+  const count = applied[`count:${path}`];
   const share = count ? state.length / count.length : 1; // elements that one count is for
   for (let i = 0; i < state.length; i++) {
     const counted = count ? count[Math.floor(i / share)]! : 1;

@@ -1,5 +1,10 @@
 import type { Config } from "../config.ts";
 
+/** Steps of a whole run on so many examples; null where only the minutes say when it ends. */
+export function stepsOf({ train: { steps, epochs, batchSize } }: Config, examples: number): number | null {
+  return steps ?? (epochs === null ? null : epochs * Math.ceil(examples / batchSize));
+}
+
 /**
  * Learning rate at a step, counted from 1.
  * @param total steps of the whole run, which the cosine schedule ends at

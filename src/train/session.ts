@@ -1,11 +1,10 @@
 import type { Dataset } from "../data/dataset.ts";
-import { NumericalError, RunError, UsageError } from "../errors.ts";
+import { NumericalError, RunError } from "../errors.ts";
 import { elboScorer } from "../evaluate/elbo.ts";
 import { meanAndError } from "../evaluate/figures.ts";
 import { batchFiller, type FillBatch } from "../models/batches.ts";
 import { saveModel } from "../models/portable.ts";
-import { checkSupport, statisticsOf } from "../models/statistics.ts";
-import { buildVae, type Vae } from "../models/vae.ts";
+import type { Vae } from "../models/vae.ts";
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { compileTraining } from "./compile.ts";
 import { initializeParameters } from "./initialize.ts";
@@ -38,18 +37,9 @@ export interface Session {
   release(): Promise<void>;
 }
 
-export async function openSession({ data, config, storage, backend, resume }: TrainOptions): Promise<Session> {
+export async function openSession({ data, config, vae, storage, backend, resume }: TrainOptions): Promise<Session> {
   const { batchSize, seed } = config.train;
   const { binarization, seed: dataSeed } = config.data;
-  for (const { split, count } of [data.train, data.validation])
-    if (count === 0)
-      throw new UsageError(
-        `training needs at least one example to ${split === "train" ? "train" : "validate"} on; the ${split} split is empty`,
-      );
-  const vae = buildVae(config.model, data.train.event, statisticsOf(data.train));
-  for (const split of [data.train, data.validation])
-    checkSupport(split, vae.likelihood, config.model.likelihood.kind, binarization !== "none");
-
   const program = await compileTraining(backend, vae, config);
   const { kernels, inputs, parameters, average } = program;
   const arrays = {

@@ -8,6 +8,7 @@ import { decodeSafetensors } from "../storage/safetensors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { readMetrics } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
+import { prepareTraining } from "./prepare.ts";
 import { learningRateAt } from "./schedule.ts";
 import { trainModel } from "./train.ts";
 
@@ -38,11 +39,10 @@ const base = {
   train: { batchSize: 16, epochs: 3 },
 } satisfies PartialConfig;
 
-async function run(config: PartialConfig, more: Partial<TrainOptions> & { storage?: Storage } = {}) {
+async function run(config: PartialConfig, { data: given = data, ...more }: Partial<TrainOptions> = {}) {
   const storage = more.storage ?? memoryStorage();
   const result = await trainModel({
-    data,
-    config: parseConfig(config, "test"),
+    ...prepareTraining(parseConfig(config, "test"), given),
     storage,
     backend: await cpuBackend(1),
     ...more,

@@ -1,10 +1,9 @@
-import { UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
 import { epochOrder } from "../runtime/shuffle.ts";
 import type { Best } from "./checkpoint.ts";
 import { appendMetrics, type MetricsRow, type Parts, truncateMetrics } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
-import { learningRateAt } from "./schedule.ts";
+import { learningRateAt, stepsOf } from "./schedule.ts";
 import { openSession, type Session } from "./session.ts";
 
 export interface TrainResult {
@@ -21,12 +20,16 @@ const millisecondsBetweenReports = 100;
 /**
  * Trains a VAE and leaves a run behind: metrics, checkpoints and the portable model with the best validation bound.
  * A run that was stopped at any moment and resumed ends with the same parameters, to the bit, as one never stopped.
+ * @param begin called when nothing more can be refused, before the first step: writes what only a run that goes on has
  * @throws NumericalError when the loss or gradient is not finite; the last checkpoint is kept
  */
-export async function trainModel(options: TrainOptions): Promise<TrainResult> {
+export async function trainModel(
+  options: TrainOptions,
+  begin: () => Promise<void> = async () => undefined,
+): Promise<TrainResult> {
   const session = await openSession(options);
   try {
-    return await loop(session, options);
+    return await loop(session, options, begin);
   } finally {
     await session.release();
   }
@@ -35,12 +38,12 @@ export async function trainModel(options: TrainOptions): Promise<TrainResult> {
 async function loop(
   session: Session,
   { data, config, storage, signal, onProgress }: TrainOptions,
+  begin: () => Promise<void>,
 ): Promise<TrainResult> {
   const { program, cursor } = session;
   const { batchSize, seed, epochs, minutes, patience, validateEvery, average } = config.train;
   const stepsPerEpoch = Math.ceil(data.train.count / batchSize);
-  const totalSteps = config.train.steps ?? (epochs === null ? null : epochs * stepsPerEpoch);
-  checkWarmup(config, totalSteps);
+  const totalSteps = stepsOf(config, data.train.count);
   onProgress?.({
     kind: "start",
     parameters: session.vae.parameters.reduce((total, { shape }) => total + staticSize(shape), 0),
@@ -74,6 +77,7 @@ async function loop(
   // An epoch that goes on gets its row when it ends; one that a shorter run ended within has a row already.
   const underWay = !stopped && cursor.step % stepsPerEpoch > 0 ? Math.ceil(cursor.step / stepsPerEpoch) : null;
   await truncateMetrics(storage, cursor.step, underWay);
+  await begin();
   while (!stopped) {
     const epoch = Math.floor(cursor.step / stepsPerEpoch);
     const place = cursor.step % stepsPerEpoch;
@@ -89,7 +93,7 @@ async function loop(
     const learningRate = learningRateAt(config.optimizer, step, totalSteps);
     // A checkpoint is due before the update: the loss of these parameters has then been seen to be finite.
     const due = step > firstStep + 1 && session.seconds() - savedAt >= config.train.checkpointSeconds;
-    const results = await program.step(step, { ...config.optimizer, learningRate }, due ? save : undefined);
+    const results = await program.step(step, { ...config.optimizer, learningRate }, due ? { beforeCommit: save } : {});
     const { terms, gradientNorm } = results.get("elbo")!;
     if (average !== null) program.averageParameters(step, average);
     cursor.step = step;
@@ -142,13 +146,6 @@ async function loop(
     seconds: session.seconds(),
     best: cursor.best,
   };
-}
-
-function checkWarmup({ optimizer: { schedule } }: TrainOptions["config"], totalSteps: number | null): void {
-  if (schedule.kind === "cosine" && totalSteps !== null && schedule.warmup >= totalSteps)
-    throw new UsageError(
-      `optimizer.schedule.warmup: expected fewer than the ${totalSteps} steps of the run, got ${schedule.warmup}`,
-    );
 }
 
 /** The best weights are those of the lowest objective: with β = 1 that is −ELBO. */

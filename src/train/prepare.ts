@@ -1,0 +1,34 @@
+import type { Config } from "../config.ts";
+import { checkSplits } from "../data/check.ts";
+import type { Splits } from "../data/dataset.ts";
+import { UsageError } from "../errors.ts";
+import { findLikelihood } from "../models/likelihood.ts";
+import { checkSupport, statisticsOf } from "../models/statistics.ts";
+import { buildVae } from "../models/vae.ts";
+import { checkMemory } from "./memory.ts";
+import type { Prepared } from "./options.ts";
+import { stepsOf } from "./schedule.ts";
+
+/**
+ * All that can be refused before a training begins, so that nothing is left behind then.
+ * @param machineBytes memory of this machine, where that is known
+ * @throws DataError for data that are no data sets, do not belong together, or have values that the likelihood has no
+ * density for; UsageError for a likelihood that is not there, a warm-up longer than the run, or sizes beyond the memory
+ */
+export function prepareTraining(config: Config, data: Splits, machineBytes?: number): Prepared {
+  const { kind } = config.model.likelihood;
+  const likelihood = findLikelihood(kind);
+  checkSplits(data, "data");
+  checkMemory(config, data.train.event, machineBytes);
+  checkWarmup(config, stepsOf(config, data.train.count));
+  for (const split of [data.train, data.validation])
+    checkSupport(split, likelihood, kind, config.data.binarization !== "none");
+  return { config, data, vae: buildVae(config.model, data.train.event, statisticsOf(data.train)) };
+}
+
+function checkWarmup({ optimizer: { schedule } }: Config, totalSteps: number | null): void {
+  if (schedule.kind === "cosine" && totalSteps !== null && schedule.warmup >= totalSteps)
+    throw new UsageError(
+      `optimizer.schedule.warmup: expected fewer than the ${totalSteps} steps of the run, got ${schedule.warmup}`,
+    );
+}
