@@ -1,5 +1,6 @@
 import { constant } from "../src/graph/tensor.ts";
 import { type Composed, type Entries, none } from "./cases.ts";
+import { convolutionCases, convolutionComposed } from "./cases-convolution.ts";
 import { elementwiseCases, elementwiseComposed } from "./cases-elementwise.ts";
 import { tensorCases, tensorComposed } from "./cases-tensors.ts";
 
@@ -9,6 +10,7 @@ import { tensorCases, tensorComposed } from "./cases-tensors.ts";
 export const cases: Entries = {
   ...elementwiseCases,
   ...tensorCases,
+  ...convolutionCases,
   constant: none([
     {
       shapes: [],
@@ -27,4 +29,4 @@ export const cases: Entries = {
 };
 
 /** Functions made of operators, and what the builders simplify. */
-export const composed: Composed = { ...elementwiseComposed, ...tensorComposed };
+export const composed: Composed = { ...elementwiseComposed, ...tensorComposed, ...convolutionComposed };

@@ -25,7 +25,7 @@ export interface ScoreOptions {
   readonly binarization: Binarization;
   readonly seed: number;
   readonly purpose: string;
-  readonly signal?: AbortSignal | undefined;
+  readonly signal?: Pick<AbortSignal, "throwIfAborted"> | undefined;
 }
 
 export interface ElboScorer {

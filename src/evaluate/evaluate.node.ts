@@ -4,6 +4,7 @@ import { take } from "../data/dataset.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
 import { type DataChoice, loadRunSplit } from "../models/run-data.node.ts";
 import { type EvaluateOptions, type Evaluation, evaluateModel } from "./evaluate.ts";
+import { pooledLikelihood } from "./pool.node.ts";
 
 export interface EvaluateRunOptions extends EvaluateOptions, DataChoice {
   /** The run directory. */
@@ -46,7 +47,8 @@ export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvalu
             Uint32Array.from({ length: Math.min(examples, data.count) }, (_, i) => i),
           );
     const { epoch, step } = model.description.trained;
-    return { run, epoch, step, ...(await evaluateModel(model, model.backend, scored, options)) };
+    const pool = pooledLikelihood(model, model.backend.threads, scored.count, options.samples ?? 0);
+    return { run, epoch, step, ...(await evaluateModel(model, model.backend, scored, options, pool)) };
   } finally {
     await model.close();
   }

@@ -8,7 +8,7 @@ import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { elboScorer } from "./elbo.ts";
 import { countActive, type Figure, type Measure, meanAndError } from "./figures.ts";
-import { importanceLikelihood } from "./likelihood.ts";
+import { type EstimateLikelihood, importanceLikelihood } from "./likelihood.ts";
 
 export interface EvaluateOptions {
   /** Importance samples for −log p(x); without, only the ELBO and its parts are computed. */
@@ -42,6 +42,7 @@ const batchSize = 200;
 
 /**
  * Scores a model on a data set: the ELBO with its parts, and −log p(x) when importance samples are asked for.
+ * @param estimate where −log p(x) is estimated. Default: here
  * @throws DataError for an empty data set; UsageError for samples that are no positive integer, or where there is no
  * likelihood to estimate
  */
@@ -50,6 +51,7 @@ export async function evaluateModel(
   backend: Backend,
   data: Examples,
   options: EvaluateOptions = {},
+  estimate: EstimateLikelihood = (examples, own) => importanceLikelihood(backend, vae, weights, examples, own),
 ): Promise<Evaluation> {
   const { config } = description;
   const { binarization } = config.data;
@@ -80,9 +82,7 @@ export async function evaluateModel(
   const scorer = await elboScorer(backend, vae, weights, batchSize);
   const elbo = await scorer.score(data, score).finally(() => scorer.release());
   const likelihood =
-    samples === undefined
-      ? undefined
-      : await importanceLikelihood(backend, vae, weights, data, { ...score, samples, onProgress: options.onProgress });
+    samples === undefined ? undefined : await estimate(data, { ...score, samples, onProgress: options.onProgress });
 
   const dimensions = staticSize(vae.event);
   const bits = (likelihood?.nllNats ?? elbo.negElboNats).map((nats) => nats / (Math.LN2 * dimensions));

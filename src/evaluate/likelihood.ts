@@ -3,21 +3,25 @@ import { normal } from "../distributions/normal.ts";
 import { mul } from "../graph/ops/arithmetic.ts";
 import { logsumexp } from "../graph/ops/reduce.ts";
 import { staticSize } from "../graph/shape.ts";
-import { input } from "../graph/tensor.ts";
+import { input, type Tensor } from "../graph/tensor.ts";
 import { type BatchArrays, batchBytes, batchFiller } from "../models/batches.ts";
 import { logWeights } from "../models/objective.ts";
 import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { createKernels } from "../runtime/kernels.ts";
 import { siteKey } from "../runtime/philox.ts";
-import { compile, type Program } from "../runtime/program.ts";
+import { compile } from "../runtime/program.ts";
 import type { ScoreOptions } from "./elbo.ts";
 
 export interface LikelihoodOptions extends ScoreOptions {
+  readonly signal?: AbortSignal | undefined;
   /** Importance samples for each example. */
   readonly samples: number;
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
 }
+
+/** A way to estimate −log p(x) of a data set: in this thread, or in several. */
+export type EstimateLikelihood = (data: Examples, options: LikelihoodOptions) => Promise<LikelihoodScores>;
 
 export interface LikelihoodScores {
   /** −log p(x) of each example in nats, estimated from above on average. */
@@ -29,58 +33,51 @@ export interface LikelihoodScores {
 /** Rows of the decoder at once: its activations then stay in the processor's cache. */
 const rowsAtOnce = 250;
 
-/**
- * −log p(x) by importance sampling from the posterior (Rezende et al. 2014, appendix E; Burda et al. 2016, eq. 8):
- * log 1/K Σ p(x|z)·p(z)/q(z|x). The sum is streamed in chunks, so memory does not grow with K; and a chunk's sum is
- * taken as log-sum-exp, so nothing overflows. Noise is keyed by example and sample: the chunks do not matter.
- */
+/** Examples that are scored at once; their places beside each other may change the last bits. */
+export function examplesAtOnce(samples: number): number {
+  return Math.max(1, Math.floor(rowsAtOnce / samples));
+}
+
+export interface LikelihoodScorer {
+  score(data: Examples, options: ScoreOptions & Pick<LikelihoodOptions, "onProgress">): Promise<LikelihoodScores>;
+  release(): Promise<void>;
+}
+
+/** −log p(x) of one data set; see likelihoodScorer. */
 export async function importanceLikelihood(
   backend: Backend,
   vae: Vae,
   parameters: Readonly<Record<string, Float32Array>>,
   data: Examples,
-  options: LikelihoodOptions,
+  { samples, ...options }: LikelihoodOptions,
 ): Promise<LikelihoodScores> {
-  const { samples } = options;
+  const scorer = await likelihoodScorer(backend, vae, parameters, samples);
+  return scorer.score(data, options).finally(() => scorer.release());
+}
+
+/**
+ * Compiles −log p(x) by importance sampling from the posterior (Rezende et al. 2014, appendix E; Burda et al. 2016,
+ * eq. 8): log 1/K Σ p(x|z)·p(z)/q(z|x). The sum is streamed in chunks, so memory does not grow with K; and a chunk's sum
+ * is taken as log-sum-exp, so nothing overflows. Noise is keyed by example and sample: the chunks do not matter.
+ */
+export async function likelihoodScorer(
+  backend: Backend,
+  vae: Vae,
+  parameters: Readonly<Record<string, Float32Array>>,
+  samples: number,
+): Promise<LikelihoodScorer> {
+  const { event, latent } = vae;
   const chunk = Math.min(samples, rowsAtOnce);
-  const rows = Math.max(1, Math.floor(rowsAtOnce / chunk));
-  const chunks = [chunkOf(chunk)];
-  if (samples % chunk !== 0) chunks.push(chunkOf(samples % chunk));
+  const rows = examplesAtOnce(samples);
+  const chunks = [chunk, ...(samples % chunk === 0 ? [] : [samples % chunk])];
 
-  function chunkOf(k: number): { readonly k: number; readonly outputs: Parameters<typeof compile>[1] } {
-    const x = input("x", ["batch", ...vae.event]);
-    const posterior = normal(input("mean", ["batch", vae.latent]), input("logvar", ["batch", vae.latent]));
-    const weights = logWeights(vae, posterior, x, input("noise", [k, "batch", vae.latent])); // (k, batch)
-    return { k, outputs: { total: logsumexp(weights, [0]), squares: logsumexp(mul(weights, 2), [0]) } };
-  }
-
-  const { mean, logvar } = vae.encode(input("x", ["batch", ...vae.event]));
+  const { mean, logvar } = vae.encode(input("x", ["batch", ...event]));
   const encoder = await compile(backend, { mean, logvar });
   const programs = await Promise.all(
-    chunks.map(async ({ k, outputs }) => ({ k, program: await compile(backend, outputs) })),
+    chunks.map(async (k) => ({ k, program: await compile(backend, chunkOutputs(vae, k)) })),
   );
-  try {
-    return await stream({ vae, parameters, data, options, rows, encoder, programs });
-  } finally {
-    await Promise.all([encoder, ...programs.map(({ program }) => program)].map((program) => program.release()));
-  }
-}
-
-interface Stream {
-  readonly vae: Vae;
-  readonly parameters: Readonly<Record<string, Float32Array>>;
-  readonly data: Examples;
-  readonly options: LikelihoodOptions;
-  readonly rows: number;
-  readonly encoder: Program;
-  readonly programs: readonly { readonly k: number; readonly program: Program }[];
-}
-
-async function stream({ vae, parameters, data, options, rows, encoder, programs }: Stream): Promise<LikelihoodScores> {
-  const { event, latent } = vae;
-  const { samples, seed, purpose, signal, onProgress } = options;
   const size = staticSize(event);
-  const noiseFloats = programs.reduce((total, { k }) => total + k * rows * latent + 16, 0);
+  const noiseFloats = chunks.reduce((total, k) => total + k * rows * latent + 16, 0);
   const kernels = createKernels(4 * (rows * (size + 2 * latent + 3) + noiseFloats) + batchBytes(rows, size) + 64 * 16);
   const arrays: BatchArrays = {
     kernels,
@@ -99,36 +96,52 @@ async function stream({ vae, parameters, data, options, rows, encoder, programs 
     return { k, noise, run: program.bind(rows, { ...parameters, ...posterior, x: arrays.x, noise }, sums) };
   });
 
-  const fill = batchFiller(data, arrays, options);
-  const key = siteKey(seed, `importance/${purpose}`);
-  const scores = { nllNats: new Float64Array(data.count), effectiveSampleSize: new Float64Array(data.count) };
-  for (let from = 0; from < data.count; from += rows) {
-    signal?.throwIfAborted();
-    const count = Math.min(rows, data.count - from);
-    fill(
-      Uint32Array.from({ length: count }, (_, i) => from + i),
-      { epoch: 0, step: 0 },
-    );
-    await encode();
-    const total = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
-    const squares = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
-    for (let drawn = 0; drawn < samples; ) {
-      const { k, noise, run } = runs.find((chunk) => chunk.k <= samples - drawn)!;
-      kernels.normals(noise, key, 0, arrays.example, latent, drawn, k);
-      await run();
-      for (let i = 0; i < count; i++) {
-        total[i] = logAddExp(total[i]!, sums.total[i]!);
-        squares[i] = logAddExp(squares[i]!, sums.squares[i]!);
+  return {
+    async score(data, options) {
+      const { seed, purpose, signal, onProgress } = options;
+      const fill = batchFiller(data, arrays, options);
+      const key = siteKey(seed, `importance/${purpose}`);
+      const scores = { nllNats: new Float64Array(data.count), effectiveSampleSize: new Float64Array(data.count) };
+      for (let from = 0; from < data.count; from += rows) {
+        const count = Math.min(rows, data.count - from);
+        fill(
+          Uint32Array.from({ length: count }, (_, i) => from + i),
+          { epoch: 0, step: 0 },
+        );
+        await encode();
+        const total = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+        const squares = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+        for (let drawn = 0; drawn < samples; ) {
+          signal?.throwIfAborted();
+          const { k, noise, run } = runs.find((part) => part.k <= samples - drawn)!;
+          kernels.normals(noise, key, 0, arrays.example, latent, drawn, k);
+          await run();
+          for (let i = 0; i < count; i++) {
+            total[i] = logAddExp(total[i]!, sums.total[i]!);
+            squares[i] = logAddExp(squares[i]!, sums.squares[i]!);
+          }
+          drawn += k;
+        }
+        for (let i = 0; i < count; i++) {
+          scores.nllNats[from + i] = Math.log(samples) - total[i]!;
+          scores.effectiveSampleSize[from + i] = Math.exp(2 * total[i]! - squares[i]!);
+        }
+        onProgress?.(from + count, data.count);
       }
-      drawn += k;
-    }
-    for (let i = 0; i < count; i++) {
-      scores.nllNats[from + i] = Math.log(samples) - total[i]!;
-      scores.effectiveSampleSize[from + i] = Math.exp(2 * total[i]! - squares[i]!);
-    }
-    onProgress?.(from + count, data.count);
-  }
-  return scores;
+      return scores;
+    },
+    async release() {
+      await Promise.all([encoder, ...programs.map(({ program }) => program)].map((program) => program.release()));
+    },
+  };
+}
+
+/** log Σ w and log Σ w² of k samples of each example. */
+function chunkOutputs(vae: Vae, k: number): Readonly<Record<"total" | "squares", Tensor>> {
+  const x = input("x", ["batch", ...vae.event]);
+  const posterior = normal(input("mean", ["batch", vae.latent]), input("logvar", ["batch", vae.latent]));
+  const weights = logWeights(vae, posterior, x, input("noise", [k, "batch", vae.latent])); // (k, batch)
+  return { total: logsumexp(weights, [0]), squares: logsumexp(mul(weights, 2), [0]) };
 }
 
 /** log(e^a + e^b) */

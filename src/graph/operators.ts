@@ -2,11 +2,14 @@ import * as activation from "./ops/activation.ts";
 import * as arithmetic from "./ops/arithmetic.ts";
 import * as axis from "./ops/axis.ts";
 import * as comparison from "./ops/comparison.ts";
+import * as convolution from "./ops/convolution.ts";
 import * as functions from "./ops/functions.ts";
 import * as join from "./ops/join.ts";
 import * as likelihood from "./ops/likelihood.ts";
 import * as linear from "./ops/linear.ts";
+import * as patches from "./ops/patches.ts";
 import * as reduce from "./ops/reduce.ts";
+import * as resize from "./ops/resize.ts";
 import * as select from "./ops/select.ts";
 import * as special from "./ops/special.ts";
 import * as structure from "./ops/structure.ts";
@@ -26,11 +29,14 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     arithmetic,
     axis,
     comparison,
+    convolution,
     functions,
     join,
     likelihood,
     linear,
+    patches,
     reduce,
+    resize,
     select,
     special,
     structure,

@@ -43,6 +43,9 @@ export interface LikelihoodPart {
 const builtInNames = ["bernoulli", "normal"] as const;
 export type BuiltInLikelihood = (typeof builtInNames)[number];
 
+/** Whether a likelihood comes with vaekit, and is there in every thread. */
+export const isBuiltIn = (name: string): boolean => builtInNames.some((taken) => taken === name);
+
 const likelihoods = new Map<string, LikelihoodPart>();
 
 /**
@@ -53,7 +56,7 @@ const likelihoods = new Map<string, LikelihoodPart>();
 export function registerLikelihood(name: string, part: LikelihoodPart): void {
   if (typeof name !== "string" || name === "") throw new UsageError(`likelihood: expected a name, got ${show(name)}`);
   checkPart(`likelihood "${name}"`, part);
-  if (likelihoods.has(name) || builtInNames.some((taken) => taken === name))
+  if (likelihoods.has(name) || isBuiltIn(name))
     throw new UsageError(
       `likelihood "${name}" is ${likelihoods.has(name) ? "registered already" : "built in"}; choose another name`,
     );

@@ -1,0 +1,70 @@
+import { conv2d, convTranspose2d } from "../graph/ops/convolution.ts";
+import type { Padding, Pair } from "../graph/ops/window.ts";
+import { type Initialization, initializations, type Layer } from "./dense.ts";
+import { type Initializer, type Scope, zeros } from "./parameters.ts";
+
+export interface ConvOptions {
+  /** The window's size, one number for both axes or [height, width]. */
+  readonly kernel: Pair;
+  readonly initialization: Initialization;
+  /** Default: 1. */
+  readonly stride?: Pair;
+  /** Default: "valid". */
+  readonly padding?: Padding;
+  /** Default: 1. */
+  readonly dilation?: Pair;
+  /** Default: 1. */
+  readonly groups?: number;
+  /** How the bias starts; false for none. Default: 0. */
+  readonly bias?: Initializer | false;
+}
+
+export interface ConvTransposeOptions extends ConvOptions {
+  /** Rows and columns added below and to the right, less than the stride. Default: 0. */
+  readonly outputPadding?: Pair;
+}
+
+const area = (pair: Pair): number => (typeof pair === "number" ? pair * pair : pair[0] * pair[1]);
+const sides = (kernel: Pair): readonly [number, number] => (typeof kernel === "number" ? [kernel, kernel] : kernel);
+
+/**
+ * Convolution, (batch, height, width, inputs) → (batch, rows, columns, outputs); see conv2d. Declares `weight`
+ * (kernel height, kernel width, inputs/groups, outputs) and `bias` (outputs). For the initialization, an output is the
+ * sum of kernel area·inputs/groups products, and an input is part of kernel area·outputs/groups/stride² outputs on
+ * average.
+ */
+export function conv(
+  scope: Scope,
+  inputs: number,
+  outputs: number,
+  { kernel, initialization, bias = zeros, ...window }: ConvOptions,
+): Layer {
+  const { stride = 1, groups = 1 } = window;
+  const fanIn = (area(kernel) * inputs) / groups;
+  const fanOut = (area(kernel) * outputs) / groups / area(stride);
+  const shape = [...sides(kernel), inputs / groups, outputs];
+  const weight = scope.parameter("weight", shape, initializations[initialization](fanIn, fanOut));
+  const offset = bias && scope.parameter("bias", [outputs], bias);
+  return (x) => conv2d(x, weight, { ...window, ...(offset ? { bias: offset } : {}) });
+}
+
+/**
+ * Transposed convolution, (batch, rows, columns, inputs) → (batch, height, width, outputs); see convTranspose2d.
+ * Declares `weight` (kernel height, kernel width, outputs/groups, inputs) and `bias` (outputs). For the initialization,
+ * an output is the sum of kernel area·inputs/groups/stride² products on average, and an input is part of
+ * kernel area·outputs/groups outputs.
+ */
+export function convTranspose(
+  scope: Scope,
+  inputs: number,
+  outputs: number,
+  { kernel, initialization, bias = zeros, ...window }: ConvTransposeOptions,
+): Layer {
+  const { stride = 1, groups = 1 } = window;
+  const fanIn = (area(kernel) * inputs) / groups / area(stride);
+  const fanOut = (area(kernel) * outputs) / groups;
+  const shape = [...sides(kernel), outputs / groups, inputs];
+  const weight = scope.parameter("weight", shape, initializations[initialization](fanIn, fanOut));
+  const offset = bias && scope.parameter("bias", [outputs], bias);
+  return (x) => convTranspose2d(x, weight, { ...window, ...(offset ? { bias: offset } : {}) });
+}
