@@ -1,6 +1,6 @@
 import * as z from "zod";
 import { above0, choice, expected, fraction, integer, onlyKind, section } from "./config.fields.ts";
-import { isRecord, show } from "./show.ts";
+import { betaSchedule, optimizer } from "./config.optimizer.ts";
 
 /*
  * What a config file may hold, as a zod schema with a description for every key (editors show them) and every default
@@ -12,11 +12,6 @@ const countOrFraction = z
   .union([integer(1, COUNT_OR_FRACTION), fraction(COUNT_OR_FRACTION)], expected(COUNT_OR_FRACTION))
   .nullable()
   .default(null);
-
-const decay = z
-  .number(expected("a number from 0 up to but not 1"))
-  .min(0, expected("a number from 0 up to but not 1"))
-  .lt(1, expected("a number from 0 up to but not 1"));
 
 const ACTIVATIONS = ["relu", "tanh", "elu", "silu", "softplus"] as const;
 const INITIALIZATIONS = ["lecun", "he", "glorot"] as const;
@@ -76,39 +71,6 @@ const registered = z
   )
   .describe("A likelihood registered by the user under this name; its other keys are its own.");
 
-const schedule = z
-  .discriminatedUnion(
-    "kind",
-    [
-      section({ kind: z.literal("constant") }),
-      section({
-        kind: z.literal("cosine"),
-        final: z
-          .number(expected("a fraction from 0 to 1"))
-          .min(0, expected("a fraction from 0 to 1"))
-          .max(1, expected("a fraction from 0 to 1"))
-          .default(0.01)
-          .describe("Learning rate at the last step, as a fraction of learningRate."),
-        warmup: integer(0, "an integer >= 0")
-          .default(0)
-          .describe("Steps of linear rise from 0 before the cosine begins."),
-      }),
-      section({
-        kind: z.literal("step"),
-        factor: above0("a number > 0").default(0.1).describe("What the learning rate is multiplied by each time."),
-        every: integer(1, "a positive integer").describe("Steps between two multiplications."),
-      }),
-    ],
-    {
-      error: (issue) =>
-        isRecord(issue.input)
-          ? `expected "constant", "cosine", "step", got ${show(issue.input.kind)}`
-          : `expected an object such as {"kind": "cosine"}, got ${show(issue.input)}`,
-    },
-  )
-  .prefault({ kind: "constant" })
-  .describe("How the learning rate changes with the step. cosine: Loshchilov & Hutter (2017), one period.");
-
 const data = section({
   binarization: choice(["none", "static", "dynamic"])
     .optional()
@@ -162,23 +124,19 @@ const objective = section({
     .describe(
       "Weight of the rate KL(q(z|x) || p(z)): 1 is the ELBO, other values the beta-VAE (Higgins et al. 2017); 0 trains an autoencoder with noise.",
     ),
+  schedule: betaSchedule,
 })
   .prefault({})
   .describe("What is minimized: distortion + beta * rate, in nats per example.");
 
-const optimizer = section({
-  kind: onlyKind("adam").default("adam").describe("Adam (Kingma & Ba 2015), with bias correction."),
-  learningRate: above0("a number > 0").default(0.001).describe("Adam's step size alpha, before the schedule."),
-  beta1: decay.default(0.9).describe("Decay of the mean of gradients."),
-  beta2: decay.default(0.999).describe("Decay of the mean of squared gradients."),
-  epsilon: above0("a number > 0").default(1e-8).describe("Added to the root of the second moment."),
-  schedule,
-})
-  .prefault({})
-  .describe("The optimizer.");
-
 const train = section({
   batchSize: integer(1, "a positive integer").default(100).describe("Examples in a batch."),
+  microBatch: integer(1, "a positive integer or null")
+    .nullable()
+    .default(null)
+    .describe(
+      "Examples computed at once, where a whole batch would not fit the memory: gradients are added up over the batch. Default: the whole batch.",
+    ),
   steps: integer(1, "a positive integer or null")
     .nullable()
     .optional()

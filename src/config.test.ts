@@ -33,17 +33,21 @@ test("an empty config has every default", () => {
       posterior: { kind: "normal" },
       likelihood: { kind: "bernoulli" },
     },
-    objective: { kind: "elbo", beta: 1 },
+    objective: { kind: "elbo", beta: 1, schedule: { kind: "constant" } },
     optimizer: {
       kind: "adam",
       learningRate: 0.001,
       beta1: 0.9,
       beta2: 0.999,
       epsilon: 1e-8,
-      schedule: { kind: "constant" },
+      clip: null,
+      skipAbove: null,
+      groups: [],
+      schedule: { kind: "constant", warmup: 0 },
     },
     train: {
       batchSize: 100,
+      microBatch: null,
       steps: null,
       epochs: 50,
       minutes: null,
@@ -96,7 +100,7 @@ test.each<[string, unknown, string]>([
   ["latent 2.5", { model: { latent: 2.5 } }, "c.json: model.latent: expected a positive integer, got 2.5"],
   ["latent text", { model: { latent: "50" } }, 'c.json: model.latent: expected a positive integer, got "50"'],
   ["near key", { model: { latnet: 2 } }, 'c.json: model.latnet: unknown key; did you mean "latent"?'],
-  ["far key", { objective: { gamma: 2 } }, 'c.json: objective.gamma: unknown key; allowed: "kind", "beta"'],
+  ["far key", { objective: { gamma: 2 } }, 'c.json: objective.gamma: unknown key; allowed: "kind", "beta", "schedule"'],
   ["near section", { optimiser: {} }, 'c.json: optimiser: unknown key; did you mean "optimizer"?'],
   ["beta < 0", { objective: { beta: -1 } }, "c.json: objective.beta: expected a number >= 0, got -1"],
   ["beta NaN", { objective: { beta: Number.NaN } }, "c.json: objective.beta: expected a number >= 0, got NaN"],
@@ -186,7 +190,7 @@ test.each<[string, unknown, string]>([
   [
     "schedule",
     { optimizer: { schedule: { kind: "cosin" } } },
-    'c.json: optimizer.schedule.kind: expected "constant", "cosine", "step", got "cosin"',
+    'c.json: optimizer.schedule.kind: expected "constant", "cosine", "step", "plateau", got "cosin"',
   ],
   [
     "schedule's key",
@@ -202,6 +206,33 @@ test.each<[string, unknown, string]>([
   ["prototype", JSON.parse('{"model": {"__proto__": {"x": 1}}}'), "c.json: model.__proto__: not allowed as a key"],
 ])("%s is refused with its own message", (_, value, message) => {
   expect(refused(value)).toContain(message);
+});
+
+test("an optimizer has its own keys and defaults", () => {
+  const optimizer = (given: object) => parseConfig({ optimizer: given }, "c").optimizer;
+  expect(optimizer({ kind: "adamw" })).toMatchObject({ kind: "adamw", weightDecay: 0.01, beta1: 0.9 });
+  expect(optimizer({ kind: "adamax", weightDecay: 0.1 })).toMatchObject({ kind: "adamax", weightDecay: 0.1 });
+  expect(optimizer({ kind: "sgd" })).toEqual({
+    kind: "sgd",
+    learningRate: 0.001,
+    momentum: 0.9,
+    nesterov: false,
+    weightDecay: 0,
+    clip: null,
+    skipAbove: null,
+    groups: [],
+    schedule: { kind: "constant", warmup: 0 },
+  });
+  expect(refused({ optimizer: { kind: "sgd", beta1: 0.5 } })).toEqual([
+    'c.json: optimizer.beta1: goes with the kinds "adam", "adamw", "adamax", got "sgd"; leave it out, or take one of those',
+  ]);
+  expect(refused({ optimizer: { weightDecay: 0.1, groups: [{ parameters: ["encoder"], weightDecay: 1 }] } })).toEqual([
+    'c.json: optimizer.weightDecay: goes with the kinds "adamw", "adamax", "sgd", got "adam"; leave it out, or take one of those',
+    'c.json: optimizer.groups: weightDecay goes with "adamw", got "adam"; take "adamw"',
+  ]);
+  expect(refused({ train: { batchSize: 10, microBatch: 20 } })).toEqual([
+    "c.json: train.microBatch: expected at most train.batchSize 10, got 20",
+  ]);
 });
 
 test("every defect is named, each once, a line each", () => {
@@ -233,7 +264,11 @@ const partialConfigs: fc.Arbitrary<PartialConfig> = fc.record(
       { requiredKeys: [] },
     ),
     optimizer: fc.record(
-      { schedule: fc.constantFrom({ kind: "cosine" }, { kind: "step", every: 5 }) },
+      {
+        kind: fc.constantFrom("adam", "adamw", "adamax", "sgd"),
+        groups: fc.constantFrom([], [{ parameters: ["encoder"], learningRate: 0.1 }]),
+        schedule: fc.constantFrom({ kind: "cosine" }, { kind: "step", every: 5 }, { kind: "plateau" }),
+      },
       { requiredKeys: [] },
     ),
     train: fc.constantFrom({}, { steps: 3 }, { epochs: 4, minutes: 2 }, { average: 0.99 }),

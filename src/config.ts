@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { type Checked, contradictions, isNormal } from "./config.contradictions.ts";
 import { issueLines } from "./config.fields.ts";
 import { isReserved, lineOf, notAKey, notPlain } from "./config.plain.ts";
 import { configSchema, keysAt } from "./config.schema.ts";
@@ -34,12 +35,50 @@ export interface RegisteredConfig {
 
 export type LikelihoodConfig = BernoulliConfig | NormalConfig | RegisteredConfig;
 
-export type ScheduleConfig =
+/** Of the learning rate. warmup, every: steps; final: fraction of learningRate; patience: validations. */
+export type ScheduleConfig = { readonly warmup: number } & (
   | { readonly kind: "constant" }
-  /** final: fraction of learningRate; warmup: steps. */
-  | { readonly kind: "cosine"; readonly final: number; readonly warmup: number }
-  /** every: steps. */
-  | { readonly kind: "step"; readonly factor: number; readonly every: number };
+  | { readonly kind: "cosine"; readonly final: number }
+  | { readonly kind: "step"; readonly factor: number; readonly every: number }
+  | { readonly kind: "plateau"; readonly factor: number; readonly patience: number; readonly final: number }
+);
+
+/** Of β. from: fraction of β; rising: share of the period. */
+export type BetaScheduleConfig =
+  | { readonly kind: "constant" }
+  | { readonly kind: "linear"; readonly steps: number; readonly from: number }
+  | { readonly kind: "cyclical"; readonly period: number; readonly rising: number };
+
+export interface ParameterGroupConfig {
+  readonly parameters: readonly string[];
+  /** Factor. */
+  readonly learningRate: number;
+  readonly weightDecay?: number | undefined;
+}
+
+interface CommonOptimizerConfig {
+  readonly learningRate: number;
+  readonly clip: number | null;
+  readonly skipAbove: number | null;
+  readonly groups: readonly ParameterGroupConfig[];
+  readonly schedule: ScheduleConfig;
+}
+
+interface MomentConfig extends CommonOptimizerConfig {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+}
+
+export type OptimizerConfig =
+  | (MomentConfig & { readonly kind: "adam" })
+  | (MomentConfig & { readonly kind: "adamw" | "adamax"; readonly weightDecay: number })
+  | (CommonOptimizerConfig & {
+      readonly kind: "sgd";
+      readonly momentum: number;
+      readonly nesterov: boolean;
+      readonly weightDecay: number;
+    });
 
 /** A config with every default filled in. null means: not set. `configJsonSchema()` describes each key. */
 export interface Config {
@@ -59,17 +98,11 @@ export interface Config {
     readonly posterior: { readonly kind: "normal" };
     readonly likelihood: LikelihoodConfig;
   };
-  readonly objective: { readonly kind: "elbo"; readonly beta: number };
-  readonly optimizer: {
-    readonly kind: "adam";
-    readonly learningRate: number;
-    readonly beta1: number;
-    readonly beta2: number;
-    readonly epsilon: number;
-    readonly schedule: ScheduleConfig;
-  };
+  readonly objective: { readonly kind: "elbo"; readonly beta: number; readonly schedule: BetaScheduleConfig };
+  readonly optimizer: OptimizerConfig;
   readonly train: {
     readonly batchSize: number;
+    readonly microBatch: number | null;
     readonly steps: number | null;
     readonly epochs: number | null;
     readonly minutes: number | null;
@@ -102,8 +135,6 @@ export function parseConfig(value: unknown, where = "config"): Config {
   return resolve(parsed.data);
 }
 
-type Checked = z.output<typeof configSchema>;
-
 /** The defaults that depend on other keys; the others stand in config.schema.ts. */
 function resolve({ data, model, objective, optimizer, train }: Checked): Config {
   const likelihood = resolveLikelihood(model.likelihood);
@@ -131,9 +162,19 @@ function resolve({ data, model, objective, optimizer, train }: Checked): Config 
       likelihood,
     },
     objective,
-    optimizer,
+    optimizer: resolveOptimizer(optimizer),
     train: { ...train, steps: train.steps ?? null, epochs: train.epochs ?? (length === null ? 50 : null) },
   };
+}
+
+function resolveOptimizer(given: Checked["optimizer"]): OptimizerConfig {
+  const { kind, learningRate, clip, skipAbove, groups, schedule } = given;
+  const common = { learningRate, clip, skipAbove, groups, schedule };
+  const { beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8, momentum = 0.9, nesterov = false } = given;
+  const { weightDecay = kind === "adamw" ? 0.01 : 0 } = given;
+  if (kind === "sgd") return { kind, ...common, momentum, nesterov, weightDecay };
+  const moments = { ...common, beta1, beta2, epsilon };
+  return kind === "adam" ? { kind, ...moments } : { kind, ...moments, weightDecay };
 }
 
 function initializationFor(activation: Activation): Initialization {
@@ -144,58 +185,6 @@ function resolveLikelihood(likelihood: Checked["model"]["likelihood"]): Likeliho
   if (!isNormal(likelihood)) return likelihood;
   if (likelihood.variance !== "fixed") return { kind: "normal", variance: likelihood.variance };
   return { kind: "normal", variance: "fixed", standardDeviation: likelihood.standardDeviation ?? 1 };
-}
-
-type CheckedNormal = Extract<Checked["model"]["likelihood"], { kind: "normal"; variance: unknown }>;
-
-function isNormal(likelihood: Checked["model"]["likelihood"]): likelihood is CheckedNormal {
-  return likelihood.kind === "normal";
-}
-
-/** Keys that are right one by one and wrong together. */
-function contradictions({ data, model, optimizer, train }: Checked): string[] {
-  const found: string[] = [];
-  const { likelihood } = model;
-  if (isNormal(likelihood)) {
-    if (data.binarization === "static" || data.binarization === "dynamic") {
-      found.push(
-        `data.binarization: expected "none" with a normal likelihood, got "${data.binarization}": ` +
-          `a density has no finite bound on data that is 0 or 1; take "none", or a bernoulli likelihood`,
-      );
-    }
-    if (likelihood.standardDeviation !== undefined && likelihood.variance !== "fixed") {
-      found.push(
-        `model.likelihood.standardDeviation: only with variance "fixed", got variance "${likelihood.variance}", ` +
-          `which is learned; leave standardDeviation out`,
-      );
-    }
-  }
-  if (data.validation !== null && data.test !== null && data.validation < 1 && data.test < 1) {
-    const kept = data.validation + data.test;
-    if (kept >= 1) {
-      found.push(
-        `data: validation ${data.validation} and test ${data.test} leave nothing to train on; their sum must be < 1`,
-      );
-    }
-  }
-  const { steps = null, epochs = null, minutes } = train;
-  if (steps !== null && epochs !== null) {
-    found.push(
-      `train: expected steps or epochs, got both (steps ${steps}, epochs ${epochs}); leave one out or set it to null`,
-    );
-  }
-  const { schedule } = optimizer;
-  if (schedule.kind === "cosine") {
-    if (steps === null && epochs === null && minutes !== null) {
-      found.push(
-        `optimizer.schedule: "cosine" needs train.steps or train.epochs for its length, got train.minutes ${minutes} alone`,
-      );
-    }
-    if (steps !== null && schedule.warmup >= steps) {
-      found.push(`optimizer.schedule.warmup: expected fewer than train.steps ${steps}, got ${schedule.warmup}`);
-    }
-  }
-  return found;
 }
 
 /**

@@ -104,6 +104,7 @@ test("the log of a long run is thinned to 200 epochs, the first and the last amo
     validation: epoch % 2 === 0 ? { negElboNats: 101, distortionNats: 81, rateNats: 20 } : null,
     examplesPerSecond: 12_345.6,
     gradientNorm: 3,
+    skippedSteps: 0,
   });
   const long = trainingLog(
     Array.from({ length: 1091 }, (_, i) => row(i + 1)),

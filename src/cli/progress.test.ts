@@ -32,6 +32,7 @@ function epoch(number: number, validated = true): ProgressEvent {
       validation: validated ? { ...parts, negElboNats: 99.5 } : null,
       examplesPerSecond: 51_234.5,
       gradientNorm: 3,
+      skippedSteps: 0,
     },
   };
 }

@@ -28,6 +28,8 @@ export interface TrainingState {
   readonly seconds: number;
   readonly best: Best | null;
   readonly validationsSinceBest: number;
+  /** How often the plateau schedule has lowered the learning rate. */
+  readonly reductions: number;
   /** Fingerprint of the training data, which a resumed run must see again. */
   readonly data: string;
 }
@@ -42,6 +44,7 @@ const stateSchema: z.ZodType<TrainingState> = z.object({
   seconds: z.number().min(0),
   best: z.object({ epoch: count, step: count, objectiveNats: z.number(), negElboNats: z.number() }).nullable(),
   validationsSinceBest: count,
+  reductions: count,
   data: z.string(),
 });
 

@@ -8,6 +8,11 @@ import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { type TrainingProgram, trainingProgram } from "./program.ts";
 
+/** Rows of a batch that are computed at once. */
+export function rowsAtOnce({ train }: Pick<Config, "train">): number {
+  return train.microBatch ?? train.batchSize;
+}
+
 /** The training program of the ELBO. Its inputs: x, noise, weight, and β, so that β may change between steps. */
 export function compileTraining(backend: Backend, vae: Vae, config: Config): Promise<TrainingProgram> {
   const x = input("x", ["batch", ...vae.event]);
@@ -21,7 +26,9 @@ export function compileTraining(backend: Backend, vae: Vae, config: Config): Pro
   return trainingProgram({
     backend,
     specs: vae.parameters,
-    batchSize: config.train.batchSize,
+    batchSize: rowsAtOnce(config),
+    accumulates: rowsAtOnce(config) < config.train.batchSize,
+    groups: config.optimizer.groups,
     objectives: [
       {
         name: "elbo",
@@ -30,7 +37,7 @@ export function compileTraining(backend: Backend, vae: Vae, config: Config): Pro
         terms: { negElboNats: add(means.distortionNats, means.rateNats), ...means },
       },
     ],
-    extraBytes: batchBytes(config.train.batchSize, staticSize(vae.event)),
+    extraBytes: batchBytes(rowsAtOnce(config), staticSize(vae.event)),
     average: config.train.average !== null,
   });
 }

@@ -4,6 +4,7 @@ import { staticSize } from "../graph/shape.ts";
 import { batchBytes } from "../models/batches.ts";
 import { buildVae } from "../models/vae.ts";
 import { mostKernelBytes } from "../runtime/kernels.ts";
+import { rowsAtOnce } from "./compile.ts";
 import { layoutOf } from "./layout.ts";
 
 interface Need {
@@ -38,12 +39,13 @@ export function checkMemory(config: Config, event: readonly number[], machineByt
 
 /** As trainingProgram and its caller take it, but for some numbers of the objective, for which there is room enough. */
 function needOf({ model, train }: Config, event: readonly number[]): Need {
-  const { batchSize, average } = train;
+  const { average } = train;
+  const batchSize = rowsAtOnce({ train });
   const size = staticSize(event);
   const parameters = 4 * layoutOf(buildVae(model, event).parameters).total;
   const units = [...model.encoder.hidden, ...model.decoder.hidden].reduce((sum, width) => sum + width, 0);
   return {
-    model: parameters * (average === null ? 4 : 5),
+    model: parameters * ((average === null ? 4 : 5) + (batchSize < train.batchSize ? 1 : 0)),
     batch: 4 * batchSize * (size + model.latent + 1) + batchBytes(batchSize, size) + 4096,
     beside: parameters + 4 * batchSize * units,
   };
@@ -66,7 +68,13 @@ function mostCostly(config: Config, event: readonly number[]): { readonly key: s
       }),
     ),
     { key: "model.latent", value: model.latent, without: { ...config, model: { ...model, latent: 1 } } },
-    { key: "train.batchSize", value: train.batchSize, without: { ...config, train: { ...train, batchSize: 1 } } },
+    train.microBatch === null
+      ? { key: "train.batchSize", value: train.batchSize, without: { ...config, train: { ...train, batchSize: 1 } } }
+      : {
+          key: "train.microBatch",
+          value: train.microBatch,
+          without: { ...config, train: { ...train, microBatch: 1 } },
+        },
   ];
   const left = sizes.map(({ without }) => totalOf(needOf(without, event)));
   return sizes[left.indexOf(Math.min(...left))]!;

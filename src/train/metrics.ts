@@ -24,6 +24,8 @@ export interface MetricsRow {
   readonly validation: Parts | null;
   readonly examplesPerSecond: number;
   readonly gradientNorm: number;
+  /** Steps of the epoch that were left out, for a gradient above optimizer.skipAbove. */
+  readonly skippedSteps: number;
 }
 
 const file = "metrics.jsonl";
@@ -39,6 +41,7 @@ const rowSchema: z.ZodType<MetricsRow> = z.object({
   validation: parts.nullable(),
   examplesPerSecond: z.number(),
   gradientNorm: z.number(),
+  skippedSteps: z.int().min(0),
 });
 
 export async function appendMetrics(storage: Storage, row: MetricsRow): Promise<void> {

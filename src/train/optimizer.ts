@@ -14,9 +14,9 @@ interface CommonSettings {
   readonly skipAbove?: number | null;
 }
 
-/** Kingma & Ba (2015), algorithms 1 and 2; with weightDecay the first is AdamW. */
+/** Kingma & Ba (2015), algorithms 1 and 2; "adamw" is the first, with weightDecay. */
 interface MomentSettings extends CommonSettings {
-  readonly kind?: "adam" | "adamax";
+  readonly kind?: "adam" | "adamw" | "adamax";
   readonly beta1: number;
   readonly beta2: number;
   readonly epsilon: number;
@@ -38,7 +38,7 @@ export interface ParameterGroup {
   /** Factor on the learning rate; 0 freezes them. */
   readonly learningRate?: number;
   /** Weight decay in the place of the optimizer's. */
-  readonly weightDecay?: number;
+  readonly weightDecay?: number | undefined;
 }
 
 /** Views of one stretch of the flat buffers. */
@@ -119,8 +119,13 @@ export function update(
       const { momentum, nesterov } = settings;
       kernels.momentum(parameters, gradients, first, { ...options, momentum, nesterov });
     } else {
-      const { beta1, beta2, epsilon, kind = "adam" } = settings;
-      kernels[kind](parameters, gradients, first, second, { ...options, beta1, beta2, epsilon });
+      const { beta1, beta2, epsilon } = settings;
+      kernels[settings.kind === "adamax" ? "adamax" : "adam"](parameters, gradients, first, second, {
+        ...options,
+        beta1,
+        beta2,
+        epsilon,
+      });
     }
   }
 }

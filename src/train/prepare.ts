@@ -27,7 +27,7 @@ export function prepareTraining(config: Config, data: Splits, machineBytes?: num
 }
 
 function checkWarmup({ optimizer: { schedule } }: Config, totalSteps: number | null): void {
-  if (schedule.kind === "cosine" && totalSteps !== null && schedule.warmup >= totalSteps)
+  if (totalSteps !== null && schedule.warmup >= totalSteps)
     throw new UsageError(
       `optimizer.schedule.warmup: expected fewer than the ${totalSteps} steps of the run, got ${schedule.warmup}`,
     );

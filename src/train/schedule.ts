@@ -8,23 +8,43 @@ export function stepsOf({ train: { steps, epochs, batchSize } }: Config, example
 /**
  * Learning rate at a step, counted from 1.
  * @param total steps of the whole run, which the cosine schedule ends at
+ * @param reductions how often a plateau has lowered it
  */
 export function learningRateAt(
   { learningRate, schedule }: Config["optimizer"],
   step: number,
   total: number | null,
+  reductions = 0,
 ): number {
+  const { warmup } = schedule;
+  if (step <= warmup) return (learningRate * step) / warmup;
   switch (schedule.kind) {
     case "constant":
       return learningRate;
     case "step":
-      return learningRate * schedule.factor ** Math.floor((step - 1) / schedule.every);
+      return learningRate * schedule.factor ** Math.floor((step - warmup - 1) / schedule.every);
+    case "plateau":
+      return learningRate * Math.max(schedule.factor ** reductions, schedule.final);
     case "cosine": {
       // Loshchilov & Hutter (2017), eq. 5, without restarts, after a linear warm-up
-      if (step <= schedule.warmup) return (learningRate * step) / schedule.warmup;
-      const progress = Math.min((step - schedule.warmup) / Math.max((total ?? step) - schedule.warmup, 1), 1);
+      const progress = Math.min((step - warmup) / Math.max((total ?? step) - warmup, 1), 1);
       const share = (1 + Math.cos(Math.PI * progress)) / 2;
       return learningRate * (schedule.final + (1 - schedule.final) * share);
+    }
+  }
+}
+
+/** β at a step, counted from 1: its warm-up ends at, and each cycle rises to, the config's. */
+export function betaAt({ beta, schedule }: Config["objective"], step: number): number {
+  switch (schedule.kind) {
+    case "constant":
+      return beta;
+    case "linear":
+      return beta * (schedule.from + (1 - schedule.from) * Math.min((step - 1) / schedule.steps, 1));
+    case "cyclical": {
+      // Fu et al. (2019), eq. 6, with a linear rise
+      const place = ((step - 1) % schedule.period) / schedule.period;
+      return beta * (schedule.rising === 0 ? 1 : Math.min(place / schedule.rising, 1));
     }
   }
 }

@@ -6,7 +6,7 @@ import { batchFiller, type FillBatch } from "../models/batches.ts";
 import { saveModel } from "../models/portable.ts";
 import type { Vae } from "../models/vae.ts";
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
-import { compileTraining } from "./compile.ts";
+import { compileTraining, rowsAtOnce } from "./compile.ts";
 import { initializeParameters } from "./initialize.ts";
 import { viewOf } from "./layout.ts";
 import { type Parts, partNames } from "./metrics.ts";
@@ -38,7 +38,8 @@ export interface Session {
 }
 
 export async function openSession({ data, config, vae, storage, backend, resume }: TrainOptions): Promise<Session> {
-  const { batchSize, seed } = config.train;
+  const { seed } = config.train;
+  const rows = rowsAtOnce(config);
   const { binarization, seed: dataSeed } = config.data;
   const program = await compileTraining(backend, vae, config);
   const { kernels, inputs, parameters, average } = program;
@@ -47,7 +48,7 @@ export async function openSession({ data, config, vae, storage, backend, resume 
     x: inputs.x!,
     noise: inputs.noise!,
     weight: inputs.weight!,
-    example: kernels.uint32(batchSize),
+    example: kernels.uint32(rows),
     pixels: kernels.uint8(inputs.x!.length),
     latent: vae.latent,
     samples: 1,
@@ -74,11 +75,12 @@ export async function openSession({ data, config, vae, storage, backend, resume 
     epochExamples: saved?.epochExamples ?? 0,
     best: saved?.best ?? null,
     validationsSinceBest: saved?.validationsSinceBest ?? 0,
+    reductions: saved?.reductions ?? 0,
   };
 
   const viewsOf = (buffer: Float32Array): Record<string, Float32Array> =>
     Object.fromEntries(program.layout.slots.map((slot) => [slot.path, viewOf(buffer, slot)]));
-  const scorer = await elboScorer(backend, vae, viewsOf(scored), batchSize);
+  const scorer = await elboScorer(backend, vae, viewsOf(scored), rows);
   const started = performance.now();
   const seconds = () => (saved?.seconds ?? 0) + (performance.now() - started) / 1000;
 

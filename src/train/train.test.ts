@@ -9,7 +9,7 @@ import type { Storage } from "../storage/storage.ts";
 import { readMetrics } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
 import { prepareTraining } from "./prepare.ts";
-import { learningRateAt } from "./schedule.ts";
+import { betaAt, learningRateAt } from "./schedule.ts";
 import { trainModel } from "./train.ts";
 
 /** Grey images of 4×4 with one bright bar each: something to learn. */
@@ -85,6 +85,18 @@ const options: Readonly<Record<string, PartialConfig>> = {
   "optimizer.epsilon": { ...base, optimizer: { epsilon: 0.01 } },
   "optimizer.schedule cosine": { ...base, optimizer: { schedule: { kind: "cosine" } } },
   "optimizer.schedule step": { ...base, optimizer: { schedule: { kind: "step", factor: 0.1, every: 4 } } },
+  "optimizer.schedule warmup": { ...base, optimizer: { schedule: { kind: "constant", warmup: 3 } } },
+  "optimizer.schedule plateau": {
+    ...base,
+    optimizer: { learningRate: 0.3, schedule: { kind: "plateau", patience: 1 } },
+  },
+  "optimizer.kind adamw": { ...base, optimizer: { kind: "adamw" } },
+  "optimizer.kind adamax": { ...base, optimizer: { kind: "adamax" } },
+  "optimizer.kind sgd": { ...base, optimizer: { kind: "sgd" } },
+  "optimizer.clip": { ...base, optimizer: { clip: 0.01, epsilon: 0.1 } },
+  "optimizer.groups": { ...base, optimizer: { groups: [{ parameters: ["encoder"], learningRate: 0 }] } },
+  "objective.schedule linear": { ...base, objective: { schedule: { kind: "linear", steps: 5 } } },
+  "objective.schedule cyclical": { ...base, objective: { schedule: { kind: "cyclical", period: 4 } } },
   "train.batchSize": { ...base, train: { ...base.train, batchSize: 15 } },
   "train.seed": { ...base, train: { ...base.train, seed: 1 } },
   "train.average": { ...base, train: { ...base.train, average: 0.5 } },
@@ -97,6 +109,77 @@ for (const [name, config] of Object.entries(options)) {
     expect(await weights(storage)).not.toEqual(await weights((await reference).storage));
   });
 }
+
+test("options of the optimizer change the model against the same optimizer without them", async () => {
+  for (const [one, other] of [
+    [{ kind: "sgd" }, { kind: "sgd", momentum: 0.5 }],
+    [{ kind: "sgd" }, { kind: "sgd", nesterov: true }],
+    [{ kind: "sgd" }, { kind: "sgd", weightDecay: 0.1 }],
+    [{ kind: "adamw" }, { kind: "adamw", weightDecay: 0.1 }],
+    [{ epsilon: 0.1 }, { epsilon: 0.1, clip: 0.01 }],
+  ] as const) {
+    const [a, b] = [await run({ ...base, optimizer: one }), await run({ ...base, optimizer: other })];
+    expect(await weights(a.storage), JSON.stringify(other)).not.toEqual(await weights(b.storage));
+  }
+});
+
+test("train.microBatch computes the same batches in parts", async () => {
+  const optimizer = { epsilon: 0.1 }; // a small ε makes steps of rounding errors
+  const whole = await run({ ...base, optimizer });
+  const parts = await run({ ...base, optimizer, train: { ...base.train, microBatch: 5 } });
+  const [a, b] = [await weights(whole.storage), await weights(parts.storage)];
+  expect(a).not.toEqual(b);
+  for (const [i, value] of a.entries()) expect(b[i]).toBeCloseTo(value, 5);
+  expect(parts.metrics.at(-1)!.train.negElboNats).toBeCloseTo(whole.metrics.at(-1)!.train.negElboNats, 4);
+});
+
+test("optimizer.skipAbove leaves steps out and counts them; an epoch of nothing else ends the run", async () => {
+  const norm = (await reference).metrics[0]!.gradientNorm;
+  const { metrics } = await run({ ...base, optimizer: { skipAbove: norm } });
+  const skipped = metrics.map(({ skippedSteps }) => skippedSteps);
+  expect(Math.max(...skipped)).toBeGreaterThan(0);
+  expect(Math.max(...skipped)).toBeLessThan(5);
+  await expect(run({ ...base, optimizer: { skipAbove: 1e-6 } })).rejects.toThrow(
+    /every step of epoch 1 was skipped.*optimizer\.skipAbove/,
+  );
+});
+
+test("β and the learning rate go by their schedules", () => {
+  const { objective, optimizer } = parseConfig({});
+  const beta = (schedule: object, steps: readonly number[]) =>
+    steps.map((step) => betaAt({ ...objective, beta: 4, schedule: schedule as never }, step));
+  expect(beta({ kind: "linear", steps: 4, from: 0 }, [1, 2, 3, 5, 6])).toEqual([0, 1, 2, 4, 4]);
+  expect(beta({ kind: "linear", steps: 4, from: 0.5 }, [1, 3, 5])).toEqual([2, 3, 4]);
+  expect(beta({ kind: "cyclical", period: 8, rising: 0.5 }, [1, 2, 4, 5, 8, 9, 11])).toEqual([0, 1, 3, 4, 4, 0, 2]);
+  const rate = (schedule: object, step: number, reductions = 0) =>
+    learningRateAt(
+      { ...optimizer, learningRate: 8, schedule: { warmup: 0, ...schedule } as never },
+      step,
+      100,
+      reductions,
+    );
+  expect([1, 2, 4, 5].map((step) => rate({ kind: "constant", warmup: 4 }, step))).toEqual([2, 4, 8, 8]);
+  expect([0, 1, 2, 9].map((n) => rate({ kind: "plateau", factor: 0.5, final: 0.1 }, 9, n))).toEqual([8, 4, 2, 0.8]);
+  expect([4, 5, 7, 8].map((step) => rate({ kind: "step", factor: 0.5, every: 3, warmup: 4 }, step))).toEqual([
+    8, 8, 8, 4,
+  ]);
+});
+
+test("a plateau lowers the learning rate after so many validations without a better one", async () => {
+  const { metrics } = await run({
+    ...base,
+    optimizer: { learningRate: 0.3, schedule: { kind: "plateau", factor: 0.5, patience: 2, final: 0.1 } },
+    train: { ...base.train, epochs: 30 },
+  });
+  let [best, since, reductions] = [Number.POSITIVE_INFINITY, 0, 0];
+  for (const { validation, learningRate } of metrics) {
+    expect(learningRate).toBeCloseTo(0.3 * Math.max(0.5 ** reductions, 0.1), 12);
+    since = validation!.negElboNats < best ? 0 : since + 1;
+    best = Math.min(best, validation!.negElboNats);
+    if (since > 0 && since % 2 === 0) reductions++;
+  }
+  expect(reductions).toBeGreaterThan(1);
+});
 
 test("train.steps ends within an epoch, which has its row", async () => {
   const { metrics, result } = await run({ ...base, train: { batchSize: 16, steps: 7 } });

@@ -1,9 +1,13 @@
+import type { Config } from "../config.ts";
+import { NumericalError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
 import { epochOrder } from "../runtime/shuffle.ts";
 import type { Best } from "./checkpoint.ts";
+import { rowsAtOnce } from "./compile.ts";
 import { appendMetrics, type MetricsRow, type Parts, truncateMetrics } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
-import { learningRateAt, stepsOf } from "./schedule.ts";
+import type { StepOptions, StepResult } from "./program.ts";
+import { betaAt, learningRateAt, stepsOf } from "./schedule.ts";
 import { openSession, type Session } from "./session.ts";
 
 export interface TrainResult {
@@ -59,7 +63,6 @@ async function loop(
   let savedAt = session.seconds();
   let examples = 0;
   let order: Uint32Array | undefined;
-  program.inputs.beta!.fill(config.objective.beta);
 
   const ending = (): TrainResult["stopped"] | undefined => {
     if (totalSteps !== null && cursor.step >= totalSteps) return "finished";
@@ -89,17 +92,20 @@ async function loop(
     if (place === 0 || !order) order = epochOrder(data.train.count, seed, epoch);
     const step = cursor.step + 1;
     const rows = order.subarray(place * batchSize, (place + 1) * batchSize);
-    session.fill(rows, { epoch, step });
-    const learningRate = learningRateAt(config.optimizer, step, totalSteps);
+    const learningRate = learningRateAt(config.optimizer, step, totalSteps, cursor.reductions);
+    const beta = betaAt(config.objective, step);
+    program.inputs.beta!.fill(beta);
     // A checkpoint is due before the update: the loss of these parameters has then been seen to be finite.
     const due = step > firstStep + 1 && session.seconds() - savedAt >= config.train.checkpointSeconds;
-    const results = await program.step(step, { ...config.optimizer, learningRate }, due ? { beforeCommit: save } : {});
-    const { terms, gradientNorm } = results.get("elbo")!;
-    if (average !== null) program.averageParameters(step, average);
+    const results = await program.step(
+      step,
+      { ...config.optimizer, learningRate },
+      { ...filled(session, config, rows, { epoch, step }), ...(due ? { beforeCommit: save } : {}) },
+    );
+    const result = results.get("elbo")!;
+    if (average !== null && !result.skipped) program.averageParameters(step, average);
     cursor.step = step;
-    cursor.epochSteps++;
-    cursor.epochExamples += rows.length;
-    cursor.epochSums = added(cursor.epochSums, terms, rows.length, gradientNorm);
+    note(cursor, result, rows.length);
 
     examples += rows.length;
     const examplesPerSecond = (examples * 1000) / (performance.now() - started);
@@ -121,17 +127,18 @@ async function loop(
     const last = step === totalSteps || ending() === "minutes";
     if (place === stepsPerEpoch - 1 || last) {
       const validation = last || (epoch + 1) % validateEvery === 0 ? await session.validate() : null;
-      if (validation) noteValidation(session, epoch + 1, validation, config.objective.beta);
+      if (validation) noteValidation(session, epoch + 1, validation, config);
       const row: MetricsRow = {
         epoch: epoch + 1,
         step,
         seconds: session.seconds(),
         learningRate,
-        beta: config.objective.beta,
-        train: partsOf(cursor),
+        beta,
+        train: trainedParts(cursor, epoch + 1),
         validation,
         examplesPerSecond,
         gradientNorm: (cursor.epochSums.gradientNorm ?? 0) / cursor.epochSteps,
+        skippedSteps: cursor.epochSums.skippedSteps ?? 0,
       };
       await appendMetrics(storage, row);
       onProgress?.({ kind: "epoch", row });
@@ -149,10 +156,16 @@ async function loop(
 }
 
 /** The best weights are those of the lowest objective: with β = 1 that is −ELBO. */
-function noteValidation({ cursor, keepBest }: Session, epoch: number, parts: Parts, beta: number): void {
-  const objectiveNats = parts.distortionNats + beta * parts.rateNats;
+function noteValidation(
+  { cursor, keepBest }: Session,
+  epoch: number,
+  parts: Parts,
+  { objective, optimizer: { schedule } }: Config,
+): void {
+  const objectiveNats = parts.distortionNats + objective.beta * parts.rateNats;
   if (cursor.best && objectiveNats >= cursor.best.objectiveNats) {
     cursor.validationsSinceBest++;
+    if (schedule.kind === "plateau" && cursor.validationsSinceBest % schedule.patience === 0) cursor.reductions++;
     return;
   }
   cursor.best = { epoch, step: cursor.step, objectiveNats, negElboNats: parts.negElboNats };
@@ -160,15 +173,52 @@ function noteValidation({ cursor, keepBest }: Session, epoch: number, parts: Par
   keepBest();
 }
 
-/** Sums over the examples of an epoch, and of the gradient's norm over its steps. */
-function added(
-  sums: Readonly<Record<string, number>>,
-  terms: Readonly<Record<string, number>>,
-  examples: number,
-  gradientNorm: number,
-): Record<string, number> {
-  const weighted = Object.entries(terms).map(([name, value]) => [name, (sums[name] ?? 0) + value * examples]);
-  return { ...Object.fromEntries(weighted), gradientNorm: (sums.gradientNorm ?? 0) + gradientNorm };
+/** The batch of a step: written at once, or in parts as the step asks for them. */
+function filled(
+  { fill }: Session,
+  config: Config,
+  rows: Uint32Array,
+  draw: { readonly epoch: number; readonly step: number },
+): StepOptions {
+  const atOnce = rowsAtOnce(config);
+  if (atOnce === config.train.batchSize) {
+    fill(rows, draw);
+    return {};
+  }
+  return {
+    batches: {
+      count: Math.ceil(rows.length / atOnce),
+      fill(i) {
+        const part = rows.subarray(i * atOnce, (i + 1) * atOnce);
+        fill(part, draw);
+        return part.length;
+      },
+    },
+  };
+}
+
+/** Adds a step to the sums of its epoch: terms over examples, the gradient's norm over steps. */
+function note(cursor: Session["cursor"], { terms, gradientNorm, skipped }: StepResult, examples: number): void {
+  const sums = { ...cursor.epochSums };
+  const add = (name: string, value: number) => {
+    sums[name] = (sums[name] ?? 0) + value;
+  };
+  if (skipped) add("skippedSteps", 1);
+  else {
+    cursor.epochSteps++;
+    cursor.epochExamples += examples;
+    add("gradientNorm", gradientNorm);
+    for (const [name, value] of Object.entries(terms)) add(name, value * examples);
+  }
+  cursor.epochSums = sums;
+}
+
+/** Of a whole epoch. */
+function trainedParts(cursor: Session["cursor"], epoch: number): Parts {
+  if (cursor.epochExamples > 0) return partsOf(cursor);
+  throw new NumericalError(
+    `every step of epoch ${epoch} was skipped: the gradient's norm was above optimizer.skipAbove, or not finite, at each; raise it, or lower optimizer.learningRate`,
+  );
 }
 
 /** Means over the examples of the epoch so far. */

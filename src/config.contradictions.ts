@@ -1,0 +1,77 @@
+import type * as z from "zod";
+import { optimizerKeys } from "./config.optimizer.ts";
+import type { configSchema } from "./config.schema.ts";
+
+/** A config whose keys are right one by one, before the defaults that depend on other keys. */
+export type Checked = z.output<typeof configSchema>;
+
+type CheckedNormal = Extract<Checked["model"]["likelihood"], { kind: "normal"; variance: unknown }>;
+
+export function isNormal(likelihood: Checked["model"]["likelihood"]): likelihood is CheckedNormal {
+  return likelihood.kind === "normal";
+}
+
+/** Keys that are right one by one and wrong together. */
+export function contradictions({ data, model, optimizer, train }: Checked): string[] {
+  const found: string[] = [];
+  const { likelihood } = model;
+  if (isNormal(likelihood)) {
+    if (data.binarization === "static" || data.binarization === "dynamic") {
+      found.push(
+        `data.binarization: expected "none" with a normal likelihood, got "${data.binarization}": ` +
+          `a density has no finite bound on data that is 0 or 1; take "none", or a bernoulli likelihood`,
+      );
+    }
+    if (likelihood.standardDeviation !== undefined && likelihood.variance !== "fixed") {
+      found.push(
+        `model.likelihood.standardDeviation: only with variance "fixed", got variance "${likelihood.variance}", ` +
+          `which is learned; leave standardDeviation out`,
+      );
+    }
+  }
+  if (data.validation !== null && data.test !== null && data.validation < 1 && data.test < 1) {
+    const kept = data.validation + data.test;
+    if (kept >= 1) {
+      found.push(
+        `data: validation ${data.validation} and test ${data.test} leave nothing to train on; their sum must be < 1`,
+      );
+    }
+  }
+  const { steps = null, epochs = null, minutes } = train;
+  if (steps !== null && epochs !== null) {
+    found.push(
+      `train: expected steps or epochs, got both (steps ${steps}, epochs ${epochs}); leave one out or set it to null`,
+    );
+  }
+  if (train.microBatch !== null && train.microBatch > train.batchSize)
+    found.push(`train.microBatch: expected at most train.batchSize ${train.batchSize}, got ${train.microBatch}`);
+  found.push(...strangeKeys(optimizer));
+  const { schedule } = optimizer;
+  if (schedule.kind === "cosine") {
+    if (steps === null && epochs === null && minutes !== null) {
+      found.push(
+        `optimizer.schedule: "cosine" needs train.steps or train.epochs for its length, got train.minutes ${minutes} alone`,
+      );
+    }
+  }
+  if (steps !== null && schedule.warmup >= steps)
+    found.push(`optimizer.schedule.warmup: expected fewer than train.steps ${steps}, got ${schedule.warmup}`);
+  return found;
+}
+
+/** Keys of another optimizer, which would change nothing. */
+function strangeKeys(optimizer: Checked["optimizer"]): string[] {
+  const own: readonly string[] = optimizerKeys[optimizer.kind];
+  const some = (["beta1", "beta2", "epsilon", "momentum", "nesterov", "weightDecay"] as const).filter(
+    (key) => optimizer[key] !== undefined && !own.includes(key),
+  );
+  const decays = optimizer.kind === "adam" && optimizer.groups.some(({ weightDecay }) => weightDecay !== undefined);
+  return [
+    ...some.map((key) => {
+      const kinds = Object.entries(optimizerKeys).filter(([, keys]) => (keys as readonly string[]).includes(key));
+      const others = kinds.map(([kind]) => `"${kind}"`).join(", ");
+      return `optimizer.${key}: goes with the kinds ${others}, got "${optimizer.kind}"; leave it out, or take one of those`;
+    }),
+    ...(decays ? ['optimizer.groups: weightDecay goes with "adamw", got "adam"; take "adamw"'] : []),
+  ];
+}
