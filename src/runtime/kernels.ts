@@ -191,7 +191,7 @@ export function createKernels(bytes: number): Kernels {
       m: at(`${name}: first`, first, length),
       v: at(`${name}: second`, second, length),
       scale,
-      keep: 1 - learningRate * weightDecay,
+      decay: learningRate * weightDecay,
     };
   }
 
@@ -229,22 +229,22 @@ export function createKernels(bytes: number): Kernels {
       const { learningRate, beta1, beta2, epsilon, step } = options;
       const correction2 = Math.sqrt(1 - beta2 ** step);
       const rate = (learningRate * correction2) / (1 - beta1 ** step);
-      const { p, g, m, v, scale, keep } = update("adam", parameters, gradients, first, second, options);
-      run.adam(p, g, m, v, parameters.length, scale, keep, rate, 1 - beta1, 1 - beta2, epsilon * correction2);
+      const { p, g, m, v, scale, decay } = update("adam", parameters, gradients, first, second, options);
+      run.adam(p, g, m, v, parameters.length, scale, decay, rate, 1 - beta1, 1 - beta2, epsilon * correction2);
       if (step % FLUSH_EVERY === 0) run.flush(m, parameters.length);
     },
     adamax(parameters, gradients, first, second, options) {
       const { learningRate, beta1, beta2, epsilon, step } = options;
       const rate = learningRate / (1 - beta1 ** step);
-      const { p, g, m, v, scale, keep } = update("adamax", parameters, gradients, first, second, options);
-      run.adamax(p, g, m, v, parameters.length, scale, keep, rate, 1 - beta1, beta2, epsilon);
+      const { p, g, m, v, scale, decay } = update("adamax", parameters, gradients, first, second, options);
+      run.adamax(p, g, m, v, parameters.length, scale, decay, rate, 1 - beta1, beta2, epsilon);
       if (step % FLUSH_EVERY === 0) run.flush(m, parameters.length);
     },
     momentum(parameters, gradients, velocity, options) {
       const { learningRate, momentum, nesterov = false, step } = options;
-      const { p, g, m, scale, keep } = update("momentum", parameters, gradients, velocity, velocity, options);
+      const { p, g, m, scale, decay } = update("momentum", parameters, gradients, velocity, velocity, options);
       const [velocityWeight, gradientWeight] = nesterov ? [momentum, 1] : [1, 0];
-      run.momentum(p, g, m, parameters.length, scale, keep, learningRate, momentum, velocityWeight!, gradientWeight!);
+      run.momentum(p, g, m, parameters.length, scale, decay, learningRate, momentum, velocityWeight!, gradientWeight!);
       if (step % FLUSH_EVERY === 0) run.flush(m, parameters.length);
     },
     average(target, source, decay) {

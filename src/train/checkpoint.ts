@@ -5,7 +5,7 @@ import { fitting } from "../models/portable.ts";
 import { decodeSafetensors, encodeSafetensors, type NamedArray } from "../storage/safetensors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Layout, viewOf } from "./layout.ts";
-import type { TrainingProgram } from "./program.ts";
+import type { Skips, TrainingProgram } from "./program.ts";
 
 /** Which weights were the best so far, and how good: chosen by the objective, distortion + β·rate, on validation data. */
 export interface Best {
@@ -30,6 +30,8 @@ export interface TrainingState {
   readonly validationsSinceBest: number;
   /** How often the plateau schedule has lowered the learning rate. */
   readonly reductions: number;
+  /** Steps that were skipped, by objective. */
+  readonly skipped: Readonly<Record<string, Readonly<Skips>>>;
   /** Fingerprint of the training data, which a resumed run must see again. */
   readonly data: string;
 }
@@ -45,6 +47,7 @@ const stateSchema: z.ZodType<TrainingState> = z.object({
   best: z.object({ epoch: count, step: count, objectiveNats: z.number(), negElboNats: z.number() }).nullable(),
   validationsSinceBest: count,
   reductions: count,
+  skipped: z.record(z.string(), z.object({ total: count, inRow: count })),
   data: z.string(),
 });
 
@@ -118,6 +121,8 @@ export async function loadCheckpoint(
   refuseLaterVersion(stored, file);
   return advised(advice, () => {
     const state = checkShape(stored, stateSchema, `${file}: training state`, damaged);
+    for (const [objective, skips] of Object.entries(state.skipped))
+      Object.assign(program.skipped.get(objective) ?? {}, skips);
     if (state.step !== stepOf(name)) throw new RunError(`${file}: is renamed, it holds step ${state.step}`);
     for (const [prefix, buffer] of buffersOf(program, best)) {
       for (const slot of program.layout.slots) {

@@ -38,8 +38,11 @@ export const lossName = "loss";
 export function checkObjectives(objectives: readonly ObjectiveEntry[], specs: readonly ParameterSpec[]): void {
   const find = (path: string, role: ParameterSpec["role"]) =>
     specs.find((spec) => spec.path === path && spec.role === role);
-  for (const { name, trains, every = 1, updates = [] } of objectives) {
+  for (const { name, trains, every = 1, updates = [], terms = {} } of objectives) {
     const where = `objective "${name}"`;
+    for (const [term, { shape }] of Object.entries(terms))
+      if (shape.length > 0)
+        throw new UsageError(`${where}: term "${term}" ${formatShape(shape)}: expected a scalar; take its mean`);
     if (objectives.filter((other) => other.name === name).length > 1)
       throw new UsageError(`${where}: the name is given twice; moments are kept by name, choose another`);
     if (!(Number.isSafeInteger(every) && every > 0))

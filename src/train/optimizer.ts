@@ -2,6 +2,7 @@ import { UsageError } from "../errors.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import type { Kernels, UpdateOptions } from "../runtime/kernels.ts";
 import { type Layout, rangesOf } from "./layout.ts";
+import type { ObjectiveEntry } from "./objectives.ts";
 
 /** What holds for every optimizer at one step. */
 interface CommonSettings {
@@ -67,9 +68,8 @@ export function stretchesOf(
   groups: readonly ParameterGroup[],
   buffers: Buffers,
 ): Stretch[] {
-  const named = (path: string, start: string) => path === start || path.startsWith(`${start}.`);
   for (const start of groups.flatMap((group) => group.parameters))
-    if (!specs.some(({ path }) => named(path, start)))
+    if (!specs.some(({ path }) => names({ parameters: [start] }, path)))
       throw new UsageError(
         `optimizer.groups: no parameter's path begins with "${start}"; the paths are ${specs.map(({ path }) => path).join(", ")}`,
       );
@@ -79,7 +79,7 @@ export function stretchesOf(
   >();
   for (const { path, shape } of specs) {
     if (!paths.includes(path)) continue;
-    const index = groups.findIndex((group) => group.parameters.some((start) => named(path, start)));
+    const index = groups.findIndex((group) => names(group, path));
     const decays = shape.length > 1;
     const key = `${index} ${decays}`;
     const group = groups[index];
@@ -99,6 +99,45 @@ export function stretchesOf(
   );
 }
 
+/** Whether a group names a parameter. */
+const names = (group: ParameterGroup, path: string): boolean =>
+  group.parameters.some((start) => path === start || path.startsWith(`${start}.`));
+
+/**
+ * The objectives without the parameters that a group freezes: they have no gradient, and no part in its norm.
+ * @throws UsageError for a group with numbers that are none, or where nothing is left to train
+ */
+export function withoutFrozen(
+  objectives: readonly ObjectiveEntry[],
+  groups: readonly ParameterGroup[],
+): readonly ObjectiveEntry[] {
+  for (const [i, { learningRate = 1, weightDecay = 0 }] of groups.entries())
+    for (const [key, value] of Object.entries({ learningRate, weightDecay }))
+      if (!(Number.isFinite(value) && value >= 0))
+        throw new UsageError(`optimizer.groups.${i}.${key}: expected a number of 0 or more, got ${value}`);
+  return objectives.map((objective) => {
+    const trains = objective.trains.filter((path) => groups.find((group) => names(group, path))?.learningRate !== 0);
+    if (trains.length === 0 && objective.trains.length > 0)
+      throw new UsageError(`optimizer.groups: freeze all that objective "${objective.name}" trains; leave some of it`);
+    return { ...objective, trains };
+  });
+}
+
+/** @throws UsageError for settings with which a step would be none */
+export function checkSettings(settings: OptimizerSettings): void {
+  const { learningRate, weightDecay = 0, clip, skipAbove } = settings;
+  const refuse = (key: string, what: string, value: unknown) => {
+    throw new UsageError(`optimizer.${key}: expected ${what}, got ${value}`);
+  };
+  if (!(learningRate >= 0)) refuse("learningRate", "a number of 0 or more", learningRate);
+  if (!(weightDecay >= 0)) refuse("weightDecay", "a number of 0 or more", weightDecay);
+  for (const [key, value] of Object.entries({ clip, skipAbove }))
+    if (typeof value === "number" && !(value > 0)) refuse(key, "a number above 0", value);
+  const numbers = settings.kind === "sgd" ? ["momentum"] : ["beta1", "beta2", "epsilon"];
+  const given = settings as unknown as Readonly<Record<string, unknown>>;
+  for (const key of numbers) if (!Number.isFinite(given[key])) refuse(key, "a number", given[key]);
+}
+
 /** One step of the optimizer along the gradients times `scale`. @param step counted from 1 */
 export function update(
   kernels: Kernels,
@@ -108,7 +147,6 @@ export function update(
   scale: number,
 ): void {
   for (const { parameters, gradients, first, second, rateFactor, weightDecay } of stretches) {
-    if (rateFactor === 0) continue;
     const options: UpdateOptions = {
       learningRate: settings.learningRate * rateFactor,
       weightDecay: weightDecay ?? settings.weightDecay ?? 0,

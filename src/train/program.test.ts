@@ -134,6 +134,78 @@ test("a loss that is not finite is skipped where that is wished, but not a hundr
   await program.release();
 });
 
+test("a finite gradient too long a hundred times in a row ends the training, and is not taken", async () => {
+  const program = await regression();
+  const { gradientNorm } = (await after(1, descent)).results[0]!;
+  const own = { ...descent, skipAbove: gradientNorm / 2 };
+  for (let step = 1; step <= 100; step++) {
+    fillWith(program, all);
+    await program.step(step, own);
+  }
+  await expect(program.step(101, own)).rejects.toThrow(/above optimizer\.skipAbove.*101st time in a row/);
+  expect([...at(program, "net.weight")]).toEqual([1, 1]);
+  await program.release();
+});
+
+test("Adam's correction counts the steps that were taken", async () => {
+  const { gradientNorm } = (await after(1, descent)).results[0]!;
+  const first = await after(1, settings);
+  const program = await regression();
+  for (let step = 1; step <= 30; step++) {
+    fillWith(program, all);
+    await program.step(step, { ...settings, skipAbove: gradientNorm / 2 });
+  }
+  await program.step(31, settings);
+  expect([...at(program, "net.weight")]).toEqual(first.weight);
+  expect(program.skipped.get("fit")).toEqual({ total: 30, inRow: 0 });
+  await program.release();
+});
+
+test("weights of batches that are none, or all 0, are refused, and a bad batch is found", async () => {
+  const program = await regression({ accumulates: true });
+  const step = (weights: readonly number[]) =>
+    program.step(1, descent, {
+      batches: {
+        count: weights.length,
+        fill(i) {
+          fillWith(program, [i]);
+          if (weights[i] === 3) program.inputs.y!.fill(Number.NaN);
+          return weights[i]!;
+        },
+      },
+    });
+  await expect(step([0, 0])).rejects.toThrow('objective "fit": every batch of the step has weight 0');
+  await expect(step([])).rejects.toThrow(UsageError);
+  await expect(step([1, -1])).rejects.toThrow('batch 1 of objective "fit": expected a weight of 0 or more, got -1');
+  await expect(step([1, Number.NaN])).rejects.toThrow("got NaN");
+  await expect(step([3, 1])).rejects.toThrow(/the loss \(NaN\).*"y" itself holds NaN/);
+  expect([...at(program, "net.weight")]).toEqual([1, 1]);
+  await program.release();
+});
+
+test("settings and groups that would make a step none are refused", async () => {
+  const program = await regression();
+  for (const [given, message] of [
+    [{ learningRate: Number.NaN }, "optimizer.learningRate: expected a number of 0 or more, got NaN"],
+    [{ clip: -1 }, "optimizer.clip: expected a number above 0, got -1"],
+    [{ beta1: undefined }, "optimizer.beta1: expected a number, got undefined"],
+  ] as const)
+    await expect(program.step(1, { ...settings, ...given } as never)).rejects.toThrow(new UsageError(message));
+  await program.release();
+  const grouped = (group: ParameterGroup) => regression({ groups: [group] });
+  await expect(grouped({ parameters: ["net"], learningRate: Number.NaN })).rejects.toThrow(
+    "optimizer.groups.0.learningRate: expected a number of 0 or more, got NaN",
+  );
+  await expect(grouped({ parameters: ["net"], learningRate: 0 })).rejects.toThrow("optimizer.groups: freeze all");
+});
+
+test("what is frozen has no part in the norm of the gradient", async () => {
+  const whole = await after(1, descent);
+  const frozen = await after(1, descent, { groups: [{ parameters: ["net.weight"], learningRate: 0 }] });
+  expect(frozen.results[0]!.gradientNorm).toBeCloseTo(Math.abs(frozen.bias[0]! - 1) / 0.1, 4);
+  expect(frozen.results[0]!.gradientNorm).toBeLessThan(whole.results[0]!.gradientNorm);
+});
+
 test("weight decay shrinks weights and not biases", async () => {
   const plain = await after(1, { ...settings, learningRate: 0.01 });
   const decayed = await after(1, { ...settings, learningRate: 0.01, weightDecay: 2 });

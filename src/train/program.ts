@@ -1,15 +1,24 @@
-import type { NumericalError } from "../errors.ts";
-import { UsageError } from "../errors.ts";
+import { NumericalError, UsageError } from "../errors.ts";
+
 import type { Signature } from "../graph/lower.ts";
 import { sizeAt } from "../graph/shape.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import type { Backend, Data } from "../runtime/backend.ts";
 import { createKernels, type Kernels } from "../runtime/kernels.ts";
 import { compile, type Program } from "../runtime/program.ts";
+import { accumulate, type Batches, type Gathering } from "./accumulate.ts";
 import { firstNonFinite } from "./diagnose.ts";
 import { type Layout, layoutOf, rangesOf, viewOf } from "./layout.ts";
 import { checkObjectives, lossName, type ObjectiveEntry, outputsOf, type StateUpdate } from "./objectives.ts";
-import { type OptimizerSettings, type ParameterGroup, type Stretch, stretchesOf, update } from "./optimizer.ts";
+import {
+  checkSettings,
+  type OptimizerSettings,
+  type ParameterGroup,
+  type Stretch,
+  stretchesOf,
+  update,
+  withoutFrozen,
+} from "./optimizer.ts";
 
 export interface TrainingOptions {
   readonly backend: Backend;
@@ -26,6 +35,11 @@ export interface TrainingOptions {
   readonly groups?: readonly ParameterGroup[];
 }
 
+export interface Skips {
+  total: number;
+  inRow: number;
+}
+
 /** What one step of one objective gave. */
 export interface StepResult {
   readonly loss: number;
@@ -34,13 +48,6 @@ export interface StepResult {
   readonly gradientNorm: number;
   /** The gradient was above `skipAbove` or not finite, and changed nothing. */
   readonly skipped: boolean;
-}
-
-/** The batches that one step is made of, where there are several: their weighted mean is the step's. */
-export interface Batches {
-  readonly count: number;
-  /** Writes batch i to the inputs. Returns its weight, the sum of its examples'; one of weight 0 is left out. */
-  fill(i: number): number;
 }
 
 export interface StepOptions {
@@ -65,6 +72,8 @@ export interface TrainingProgram {
   readonly average: Float32Array | undefined;
   /** Moments by objective, first and second, in the layout of the parameters: for checkpoints. */
   readonly moments: ReadonlyMap<string, { readonly first: Float32Array; readonly second: Float32Array }>;
+  /** Steps that were skipped, by objective, in all and in a row up to now: for checkpoints. */
+  readonly skipped: ReadonlyMap<string, Skips>;
   /** The arrays behind every input that is not a parameter: fill them, then step. */
   readonly inputs: Readonly<Record<string, Float32Array>>;
   /**
@@ -81,18 +90,11 @@ export interface TrainingProgram {
   release(): Promise<void>;
 }
 
-interface Entry {
+/** One objective, compiled. What is applied is gathered from several batches, or else the outputs themselves. */
+interface Entry extends Gathering {
   readonly objective: ObjectiveEntry;
   readonly program: Program;
-  readonly run: () => Promise<void>;
-  readonly outputs: Readonly<Record<string, Float32Array>>;
-  /** What is applied, by the outputs' names: of one batch the outputs themselves, of several their sums and means. */
-  readonly applied: Readonly<Record<string, Float32Array>>;
-  /** Stretches of the trained parameters' gradients: as computed, and as applied. */
-  readonly gradients: readonly { readonly computed: Float32Array; readonly applied: Float32Array }[];
   readonly stretches: readonly Stretch[];
-  /** Names of the totals and counts among the outputs. */
-  readonly sums: ReadonlySet<string>;
 }
 
 /** Adam squares gradients in float32: beyond its largest number the second moment would be infinite. */
@@ -101,8 +103,9 @@ const largestSquares = 3.4e38;
 const mostSkipped = 100;
 
 export async function trainingProgram(options: TrainingOptions): Promise<TrainingProgram> {
-  const { backend, specs, objectives, batchSize, groups = [], accumulates = false } = options;
-  checkObjectives(objectives, specs);
+  const { backend, specs, batchSize, groups = [], accumulates = false } = options;
+  checkObjectives(options.objectives, specs);
+  const objectives = withoutFrozen(options.objectives, groups);
   const layout = layoutOf(specs);
   const tensors = new Map(specs.map(({ path, tensor }) => [path, tensor]));
   const compiled = await Promise.all(
@@ -138,6 +141,7 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
         return [name, slot ? viewOf(parameters, slot) : inputs[name]!];
       }),
     );
+  const skipped = new Map(objectives.map(({ name }): [string, Skips] => [name, { total: 0, inRow: 0 }]));
   const moments = new Map<string, { first: Float32Array; second: Float32Array }>();
 
   const entries = compiled.map(({ objective, program }): Entry => {
@@ -189,33 +193,6 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     return squares;
   };
 
-  /** Runs the batches, and leaves the weighted means of losses, terms and gradients, and the sums of totals and counts. */
-  const accumulate = async (
-    { outputs, applied, gradients, sums, run }: Entry,
-    { count, fill }: Batches,
-  ): Promise<void> => {
-    let total = 0;
-    for (let i = 0; i < count; i++) {
-      const weight = fill(i);
-      if (weight === 0) continue;
-      await run();
-      const first = total === 0;
-      total += weight;
-      const share = weight / total;
-      for (const gradient of gradients)
-        if (first) gradient.applied.set(gradient.computed);
-        else kernels.average(gradient.applied, gradient.computed, 1 - share);
-      for (const [name, sum] of Object.entries(applied)) {
-        const value = outputs[name]!;
-        for (let j = 0; j < sum.length; j++)
-          if (first) sum[j] = value[j]!;
-          else sum[j]! += sums.has(name) ? value[j]! : share * (value[j]! - sum[j]!);
-      }
-    }
-  };
-
-  const skipped = new Map<string, number>(); // in a row, by objective
-
   const runEntry = async (
     entry: Entry,
     step: number,
@@ -223,27 +200,31 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     { beforeCommit, batches }: StepOptions,
   ): Promise<StepResult> => {
     const { objective, applied } = entry;
-    if (batches) await accumulate(entry, batches);
-    else await entry.run();
+    const { name, every = 1 } = objective;
+    const bad = batches ? await accumulate(kernels, name, entry, batches) : await entry.run();
     const squares = inspected(entry);
     const { clip, skipAbove } = settings;
     const result = {
       loss: applied[lossName]![0]!,
-      terms: Object.fromEntries(Object.keys(objective.terms ?? {}).map((name) => [name, applied[`term:${name}`]![0]!])),
+      terms: Object.fromEntries(Object.keys(objective.terms ?? {}).map((term) => [term, applied[`term:${term}`]![0]!])),
       gradientNorm: typeof squares === "number" ? Math.sqrt(squares) : Number.NaN,
     };
-    const inRow = skipped.get(objective.name) ?? 0;
-    const may = typeof skipAbove === "number" && inRow < mostSkipped;
-    if (may && !(result.gradientNorm <= skipAbove)) {
-      skipped.set(objective.name, inRow + 1);
+    const skips = skipped.get(name)!;
+    if (typeof skipAbove === "number" && !(result.gradientNorm <= skipAbove)) {
+      if (skips.inRow >= mostSkipped) throw tooManySkipped(name, step, result.gradientNorm, skipAbove);
+      skips.total++;
+      skips.inRow++;
       return { ...result, skipped: true };
     }
-    if (typeof squares === "string") throw await diagnose(entry, step, squares);
-    skipped.delete(objective.name);
+    if (typeof squares === "string") {
+      if (bad !== undefined) batches?.fill(bad, name);
+      throw await diagnose(entry, step, squares);
+    }
+    skips.inRow = 0;
     await beforeCommit?.();
-    const count = Math.floor(step / (objective.every ?? 1));
+    const taken = Math.floor(step / every) - skips.total; // Adam corrects for the steps that its moments have seen
     const scale = typeof clip === "number" && result.gradientNorm > clip ? clip / result.gradientNorm : 1;
-    update(kernels, entry.stretches, settings, count, scale);
+    update(kernels, entry.stretches, settings, taken, scale);
     for (const change of objective.updates ?? []) commit(viewOf(parameters, slots.get(change.path)!), change, applied);
     return { ...result, skipped: false };
   };
@@ -254,8 +235,10 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     parameters,
     average,
     moments,
+    skipped,
     inputs,
     async step(step, settings, stepOptions = {}) {
+      checkSettings(settings);
       if (stepOptions.batches && !accumulates)
         throw new UsageError(
           "step: batches: the program was made without `accumulates`, and has no room for their sums",
@@ -276,6 +259,12 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
       await Promise.all(entries.map(({ program }) => program.release()));
     },
   };
+}
+
+function tooManySkipped(objective: string, step: number, norm: number, skipAbove: number): NumericalError {
+  return new NumericalError(
+    `objective "${objective}" at step ${step}: the gradient's norm (${norm}) is above optimizer.skipAbove, ${skipAbove}, for the ${mostSkipped + 1}st time in a row: that is no spike. Raise optimizer.skipAbove, or lower optimizer.learningRate`,
+  );
 }
 
 /** state ← decay·state + (1 − decay)·total/count; where nothing was counted the state stays as it is. */

@@ -15,7 +15,7 @@ import type { TrainingProgram } from "./program.ts";
 
 /** What changes from step to step; with the parameters, all that a checkpoint holds. */
 export type Cursor = {
-  -readonly [Key in keyof Omit<TrainingState, "version" | "data" | "seconds">]: TrainingState[Key];
+  -readonly [Key in keyof Omit<TrainingState, "version" | "data" | "seconds" | "skipped">]: TrainingState[Key];
 };
 
 /** A model being trained: compiled, filled with its initial values or an earlier session's, ready for the next step. */
@@ -99,7 +99,9 @@ export async function openSession({ data, config, vae, storage, backend, resume 
     },
     keepBest: () => best.set(scored),
     async checkpoint() {
-      await saveCheckpoint(storage, program, best, { version: 1, ...cursor, seconds: seconds(), data: fingerprint });
+      const skipped = structuredClone(Object.fromEntries(program.skipped));
+      const state = { version: 1, ...cursor, skipped, seconds: seconds(), data: fingerprint } as const;
+      await saveCheckpoint(storage, program, best, state);
       if (!cursor.best) return;
       const { epoch, step } = cursor.best;
       const trained = { epoch, step, data: fingerprint, dataName: data.train.name };

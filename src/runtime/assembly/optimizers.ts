@@ -1,14 +1,22 @@
 import { scratch } from "./scratch";
 
 // Optimizer steps over flat arrays, four numbers at a time. In all of them the gradient is multiplied by `scale`, and the
-// parameter by `keep` before the step: 1 for neither clipping nor weight decay. The rules stand in index.ts.
+// step is longer by `decay` times the parameter: 1 and 0 for neither clipping nor weight decay. The rules stand in
+// index.ts.
+
+/** p − (decay·p + change): decay itself, which may be below the rounding of 1, is not subtracted from 1. */
+// @ts-ignore: decorator
+@inline
+function stepped(p: v128, decay: v128, change: v128): v128 {
+  return f32x4.sub(p, f32x4.add(f32x4.mul(decay, p), change));
+}
 
 /** Algorithm 1 of Kingma & Ba (2015) on four numbers at each pointer. */
 // @ts-ignore: decorator
 @inline
 function adamFour(
   parameters: usize, gradients: usize, first: usize, second: usize,
-  scale: v128, keep: v128, rate: v128, weight1: v128, weight2: v128, epsilon: v128,
+  scale: v128, decay: v128, rate: v128, weight1: v128, weight2: v128, epsilon: v128,
 ): void {
   const g = f32x4.mul(v128.load(gradients), scale);
   const oldM = v128.load(first);
@@ -23,15 +31,15 @@ function adamFour(
   const change = f32x4.div(f32x4.mul(rate, m), f32x4.add(f32x4.sqrt(v), epsilon));
   v128.store(first, m);
   v128.store(second, v);
-  v128.store(parameters, f32x4.sub(f32x4.mul(v128.load(parameters), keep), change));
+  v128.store(parameters, stepped(v128.load(parameters), decay, change));
 }
 
 export function adam(
   parameters: usize, gradients: usize, first: usize, second: usize, length: u32,
-  scale: f32, keep: f32, rate: f32, weight1: f32, weight2: f32, epsilon: f32,
+  scale: f32, decay: f32, rate: f32, weight1: f32, weight2: f32, epsilon: f32,
 ): void {
   const s = f32x4.splat(scale);
-  const k = f32x4.splat(keep);
+  const k = f32x4.splat(decay);
   const r = f32x4.splat(rate);
   const w1 = f32x4.splat(weight1);
   const w2 = f32x4.splat(weight2);
@@ -59,7 +67,7 @@ export function adam(
 @inline
 function adamaxFour(
   parameters: usize, gradients: usize, first: usize, second: usize,
-  scale: v128, keep: v128, rate: v128, weight1: v128, beta2: v128, epsilon: v128,
+  scale: v128, decay: v128, rate: v128, weight1: v128, beta2: v128, epsilon: v128,
 ): void {
   const g = f32x4.mul(v128.load(gradients), scale);
   const oldM = v128.load(first);
@@ -68,15 +76,15 @@ function adamaxFour(
   v128.store(first, m);
   v128.store(second, u);
   const change = f32x4.div(f32x4.mul(rate, m), u);
-  v128.store(parameters, f32x4.sub(f32x4.mul(v128.load(parameters), keep), change));
+  v128.store(parameters, stepped(v128.load(parameters), decay, change));
 }
 
 export function adamax(
   parameters: usize, gradients: usize, first: usize, second: usize, length: u32,
-  scale: f32, keep: f32, rate: f32, weight1: f32, beta2: f32, epsilon: f32,
+  scale: f32, decay: f32, rate: f32, weight1: f32, beta2: f32, epsilon: f32,
 ): void {
   const s = f32x4.splat(scale);
-  const k = f32x4.splat(keep);
+  const k = f32x4.splat(decay);
   const r = f32x4.splat(rate);
   const w1 = f32x4.splat(weight1);
   const b2 = f32x4.splat(beta2);
@@ -97,23 +105,23 @@ export function adamax(
 @inline
 function momentumFour(
   parameters: usize, gradients: usize, first: usize,
-  scale: v128, keep: v128, rate: v128, decay: v128, velocity: v128, gradient: v128,
+  scale: v128, decay: v128, rate: v128, momentum: v128, velocity: v128, gradient: v128,
 ): void {
   const g = f32x4.mul(v128.load(gradients), scale);
-  const v = f32x4.add(f32x4.mul(decay, v128.load(first)), g);
+  const v = f32x4.add(f32x4.mul(momentum, v128.load(first)), g);
   v128.store(first, v);
   const change = f32x4.mul(rate, f32x4.add(f32x4.mul(velocity, v), f32x4.mul(gradient, g)));
-  v128.store(parameters, f32x4.sub(f32x4.mul(v128.load(parameters), keep), change));
+  v128.store(parameters, stepped(v128.load(parameters), decay, change));
 }
 
 export function momentum(
   parameters: usize, gradients: usize, first: usize, length: u32,
-  scale: f32, keep: f32, rate: f32, decay: f32, velocity: f32, gradient: f32,
+  scale: f32, decay: f32, rate: f32, friction: f32, velocity: f32, gradient: f32,
 ): void {
   const s = f32x4.splat(scale);
-  const k = f32x4.splat(keep);
+  const k = f32x4.splat(decay);
   const r = f32x4.splat(rate);
-  const d = f32x4.splat(decay);
+  const d = f32x4.splat(friction);
   const a = f32x4.splat(velocity);
   const b = f32x4.splat(gradient);
   const bytes = (<usize>length) << 2;
