@@ -10,7 +10,7 @@ import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { createKernels } from "../runtime/kernels.ts";
 import { siteKey } from "../runtime/philox.ts";
-import { compile } from "../runtime/program.ts";
+import { compile, type Program } from "../runtime/program.ts";
 import type { ScoreOptions } from "./elbo.ts";
 
 export interface LikelihoodOptions extends ScoreOptions {
@@ -73,67 +73,78 @@ export async function likelihoodScorer(
 
   const { mean, logvar } = vae.encode(input("x", ["batch", ...event]));
   const encoder = await compile(backend, { mean, logvar });
-  const programs = await Promise.all(
-    chunks.map(async (k) => ({ k, program: await compile(backend, chunkOutputs(vae, k)) })),
-  );
-  const size = staticSize(event);
-  const noiseFloats = chunks.reduce((total, k) => total + k * rows * latent + 16, 0);
-  const kernels = createKernels(4 * (rows * (size + 2 * latent + 3) + noiseFloats) + batchBytes(rows, size) + 64 * 16);
-  const arrays: BatchArrays = {
-    kernels,
-    x: kernels.float32(rows * size),
-    weight: kernels.float32(rows),
-    example: kernels.uint32(rows),
-    pixels: kernels.uint8(rows * size),
-    latent,
-    samples: 1,
+  const programs: { readonly k: number; readonly program: Program }[] = [];
+  const release = async () => {
+    await Promise.all([encoder, ...programs.map(({ program }) => program)].map((program) => program.release()));
   };
-  const posterior = { mean: kernels.float32(rows * latent), logvar: kernels.float32(rows * latent) };
-  const sums = { total: kernels.float32(rows), squares: kernels.float32(rows) };
-  const encode = encoder.bind(rows, { ...parameters, x: arrays.x }, posterior);
-  const runs = programs.map(({ k, program }) => {
-    const noise = kernels.float32(k * rows * latent);
-    return { k, noise, run: program.bind(rows, { ...parameters, ...posterior, x: arrays.x, noise }, sums) };
-  });
+  try {
+    for (const k of chunks) programs.push({ k, program: await compile(backend, chunkOutputs(vae, k)) });
+    return bound();
+  } catch (error) {
+    await release();
+    throw error;
+  }
 
-  return {
-    async score(data, options) {
-      const { seed, purpose, signal, onProgress } = options;
-      const fill = batchFiller(data, arrays, options);
-      const key = siteKey(seed, `importance/${purpose}`);
-      const scores = { nllNats: new Float64Array(data.count), effectiveSampleSize: new Float64Array(data.count) };
-      for (let from = 0; from < data.count; from += rows) {
-        const count = Math.min(rows, data.count - from);
-        fill(
-          Uint32Array.from({ length: count }, (_, i) => from + i),
-          { epoch: 0, step: 0 },
-        );
-        await encode();
-        const total = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
-        const squares = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
-        for (let drawn = 0; drawn < samples; ) {
-          signal?.throwIfAborted();
-          const { k, noise, run } = runs.find((part) => part.k <= samples - drawn)!;
-          kernels.normals(noise, key, 0, arrays.example, latent, drawn, k);
-          await run();
-          for (let i = 0; i < count; i++) {
-            total[i] = logAddExp(total[i]!, sums.total[i]!);
-            squares[i] = logAddExp(squares[i]!, sums.squares[i]!);
+  function bound(): LikelihoodScorer {
+    const size = staticSize(event);
+    const noiseFloats = chunks.reduce((total, k) => total + k * rows * latent + 16, 0);
+    const kernels = createKernels(
+      4 * (rows * (size + 2 * latent + 3) + noiseFloats) + batchBytes(rows, size) + 64 * 16,
+    );
+    const arrays: BatchArrays = {
+      kernels,
+      x: kernels.float32(rows * size),
+      weight: kernels.float32(rows),
+      example: kernels.uint32(rows),
+      pixels: kernels.uint8(rows * size),
+      latent,
+      samples: 1,
+    };
+    const posterior = { mean: kernels.float32(rows * latent), logvar: kernels.float32(rows * latent) };
+    const sums = { total: kernels.float32(rows), squares: kernels.float32(rows) };
+    const encode = encoder.bind(rows, { ...parameters, x: arrays.x }, posterior);
+    const runs = programs.map(({ k, program }) => {
+      const noise = kernels.float32(k * rows * latent);
+      return { k, noise, run: program.bind(rows, { ...parameters, ...posterior, x: arrays.x, noise }, sums) };
+    });
+
+    return {
+      async score(data, options) {
+        const { seed, purpose, signal, onProgress } = options;
+        const fill = batchFiller(data, arrays, options);
+        const key = siteKey(seed, `importance/${purpose}`);
+        const scores = { nllNats: new Float64Array(data.count), effectiveSampleSize: new Float64Array(data.count) };
+        for (let from = 0; from < data.count; from += rows) {
+          const count = Math.min(rows, data.count - from);
+          fill(
+            Uint32Array.from({ length: count }, (_, i) => from + i),
+            { epoch: 0, step: 0 },
+          );
+          await encode();
+          const total = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+          const squares = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+          for (let drawn = 0; drawn < samples; ) {
+            signal?.throwIfAborted();
+            const { k, noise, run } = runs.find((part) => part.k <= samples - drawn)!;
+            kernels.normals(noise, key, 0, arrays.example, latent, drawn, k);
+            await run();
+            for (let i = 0; i < count; i++) {
+              total[i] = logAddExp(total[i]!, sums.total[i]!);
+              squares[i] = logAddExp(squares[i]!, sums.squares[i]!);
+            }
+            drawn += k;
           }
-          drawn += k;
+          for (let i = 0; i < count; i++) {
+            scores.nllNats[from + i] = Math.log(samples) - total[i]!;
+            scores.effectiveSampleSize[from + i] = Math.exp(2 * total[i]! - squares[i]!);
+          }
+          onProgress?.(from + count, data.count);
         }
-        for (let i = 0; i < count; i++) {
-          scores.nllNats[from + i] = Math.log(samples) - total[i]!;
-          scores.effectiveSampleSize[from + i] = Math.exp(2 * total[i]! - squares[i]!);
-        }
-        onProgress?.(from + count, data.count);
-      }
-      return scores;
-    },
-    async release() {
-      await Promise.all([encoder, ...programs.map(({ program }) => program)].map((program) => program.release()));
-    },
-  };
+        return scores;
+      },
+      release,
+    };
+  }
 }
 
 /** log Σ w and log Σ w² of k samples of each example. */

@@ -41,12 +41,19 @@ const signal = {
   },
 };
 const scorer = await likelihoodScorer(await cpuBackend(1), buildVae(config, event), weights, samples);
-parentPort!.on("message", async (message: WorkerMessage) => {
-  if (message === "end") {
-    await scorer.release();
-    return parentPort!.close();
-  }
-  const { from, examples, options } = message;
+let last: Promise<unknown> = Promise.resolve();
+
+async function answer({ from, examples, options }: WorkerTask): Promise<void> {
   const reply: WorkerReply = { from, scores: await scorer.score(examples, { ...options, signal }) };
   parentPort!.postMessage(reply);
+}
+
+parentPort!.on("message", async (message: WorkerMessage) => {
+  if (message !== "end") {
+    last = answer(message);
+    return last; // an error ends the worker, and is told
+  }
+  await last.catch(() => {}); // nothing is released while it is in use
+  await scorer.release();
+  parentPort!.close();
 });

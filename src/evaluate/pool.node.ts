@@ -36,6 +36,7 @@ export function pooledLikelihood(
   const count = Math.min(workers, Math.ceil(examples / taskSize));
   if (!file || count < 2 || examples * samples < leastSamples || !isBuiltIn(config.model.likelihood.kind)) return;
   return async (data, options) => {
+    options.signal?.throwIfAborted();
     const stop = new SharedArrayBuffer(4);
     const model: WorkerModel = { config: config.model, event, weights, samples, stop };
     const pool = Array.from({ length: count }, () => new Worker(file, { workerData: model }));
@@ -61,7 +62,7 @@ function workerFile(): URL | undefined {
 }
 
 /** Hands out the examples, a few at a time, to whichever worker is free. */
-function distribute(
+async function distribute(
   pool: readonly Worker[],
   data: Examples,
   taskSize: number,
@@ -70,35 +71,44 @@ function distribute(
   const scores = { nllNats: new Float64Array(data.count), effectiveSampleSize: new Float64Array(data.count) };
   let next = 0;
   let done = 0;
-  return new Promise((resolve, reject) => {
-    const stop = () => reject(signal!.reason);
-    if (signal?.aborted) return stop();
-    signal?.addEventListener("abort", stop, { once: true });
-    const hand = (worker: Worker) => {
-      if (next >= data.count) return;
-      const from = next;
-      next = Math.min(from + taskSize, data.count);
-      const examples = take(
-        data,
-        Uint32Array.from({ length: next - from }, (_, i) => from + i),
-      );
-      const task: WorkerTask = { from, examples, options: { binarization, seed, purpose } };
-      worker.postMessage(task);
-    };
-    for (const worker of pool) {
-      worker.on("error", (error) =>
-        reject(new RunError(`the evaluation failed in a worker: ${error.message}`, { cause: error })),
-      );
-      worker.on("message", ({ from, scores: part }: WorkerReply) => {
-        scores.nllNats.set(part.nllNats, from);
-        scores.effectiveSampleSize.set(part.effectiveSampleSize, from);
-        done += part.nllNats.length;
-        onProgress?.(done, data.count);
-        if (done < data.count) return hand(worker);
-        signal?.removeEventListener("abort", stop);
-        resolve(scores);
-      });
-      hand(worker);
-    }
-  });
+  const hand = (worker: Worker) => {
+    if (next >= data.count) return;
+    const from = next;
+    next = Math.min(from + taskSize, data.count);
+    const rows = Uint32Array.from({ length: next - from }, (_, i) => from + i);
+    const task: WorkerTask = { from, examples: take(data, rows), options: { binarization, seed, purpose } };
+    worker.postMessage(task);
+  };
+  const received = ({ from, scores: part }: WorkerReply) => {
+    scores.nllNats.set(part.nllNats, from);
+    scores.effectiveSampleSize.set(part.effectiveSampleSize, from);
+    done += part.nllNats.length;
+    onProgress?.(done, data.count);
+  };
+  let stop: (() => void) | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      stop = () => reject(signal!.reason);
+      signal?.addEventListener("abort", stop);
+      const failed = (problem: string, cause?: Error) =>
+        reject(new RunError(`the evaluation failed in a worker: ${problem}`, { cause }));
+      for (const worker of pool) {
+        worker.on("error", (error) => failed(error.message, error));
+        worker.on("exit", (code) => failed(`it ended with exit code ${code}`));
+        worker.on("message", (reply: WorkerReply) => {
+          try {
+            received(reply);
+          } catch (error) {
+            return reject(error); // the caller's onProgress
+          }
+          if (done < data.count) hand(worker);
+          else resolve();
+        });
+      }
+      for (const worker of pool) hand(worker);
+    });
+  } finally {
+    signal?.removeEventListener("abort", stop!);
+  }
+  return scores;
 }

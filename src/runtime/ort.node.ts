@@ -1,9 +1,13 @@
 import { createRequire } from "node:module";
 import { availableParallelism } from "node:os";
+import type * as Ort from "onnxruntime-node";
 import { UsageError } from "../errors.ts";
+import { lower } from "../graph/lower.ts";
 import { encodeSequenceOutput } from "../graph/onnx.ts";
+import { neg } from "../graph/ops/arithmetic.ts";
+import { input } from "../graph/tensor.ts";
 import type { Backend } from "./backend.ts";
-import { ortBackend, type StopBeforeCopies } from "./ort.ts";
+import { concatenated, ortBackend, type StopBeforeCopies } from "./ort.ts";
 
 const backends = new Map<number, Promise<Backend>>();
 
@@ -35,6 +39,29 @@ const stopBeforeCopies: StopBeforeCopies = {
   message: "Non tensor type is temporarily not supported.",
 };
 
+/** Whether that is so in the version that is installed: the run must end so, and have written its output. */
+async function stopsBeforeCopies(ort: typeof Ort): Promise<boolean> {
+  const { bytes } = lower({ y: neg(input("x", [1])) });
+  const session = await ort.InferenceSession.create(concatenated(stopBeforeCopies.modelPrefix, bytes), sessionOptions);
+  const tensor = (value: number) => new ort.Tensor("float32", Float32Array.of(value), [1]);
+  const y = tensor(0);
+  try {
+    await session.run({ x: tensor(1) }, { y, [stopOutput]: null });
+    return false;
+  } catch (error) {
+    return (error as Error).message === stopBeforeCopies.message && y.data[0] === -1;
+  } finally {
+    await session.release();
+  }
+}
+
+const sessionOptions = {
+  executionProviders: ["cpu"],
+  graphOptimizationLevel: "all",
+  interOpNumThreads: 1,
+  logSeverityLevel: 3, // errors; its warnings are about its own graph optimizer
+} as const;
+
 async function open(threads: number): Promise<Backend> {
   const ort = await import("onnxruntime-node");
   const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
@@ -42,13 +69,7 @@ async function open(threads: number): Promise<Backend> {
     device: "cpu",
     engine: `onnxruntime-node ${version}`,
     threads,
-    stopBeforeCopies,
-    // Severity 3: errors. Its warnings are about its own graph optimizer.
-    sessionOptions: {
-      executionProviders: ["cpu"],
-      graphOptimizationLevel: "all",
-      interOpNumThreads: 1,
-      logSeverityLevel: 3,
-    },
+    sessionOptions,
+    ...((await stopsBeforeCopies(ort)) ? { stopBeforeCopies } : {}),
   });
 }

@@ -83,7 +83,8 @@ export function ortBackend(ort: OrtModule, options: OrtOptions): Backend {
   return { device: options.device, engine: options.engine, threads: options.threads, compile };
 }
 
-function concatenated(a: Uint8Array, b: Uint8Array): Uint8Array {
+/** One after the other. */
+export function concatenated(a: Uint8Array, b: Uint8Array): Uint8Array {
   const result = new Uint8Array(a.length + b.length);
   result.set(a);
   result.set(b, a.length);

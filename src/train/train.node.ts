@@ -93,9 +93,10 @@ function recordOf(config: Config, data: Splits, backend: Backend, options: Train
 
 /** Says what a resumed run does not have in common with its beginning, where that may change its last bits. */
 function noteChanges(record: RunRecord, backend: Backend, { onProgress }: TrainOptions): void {
-  const changes = (["engine", "device", "threads"] as const).filter((key) => record[key] !== backend[key]);
+  const now = { ...backend, vaekit: version };
+  const changes = (["vaekit", "engine", "device", "threads"] as const).filter((key) => record[key] !== now[key]);
   if (changes.length === 0) return;
-  const list = changes.map((key) => `${key} ${record[key]} before, ${backend[key]} now`).join("; ");
+  const list = changes.map((key) => `${key} ${record[key]} before, ${now[key]} now`).join("; ");
   onProgress?.({ kind: "note", text: `Not as the run began (${list}): its numbers may differ in the last bits.` });
 }
 

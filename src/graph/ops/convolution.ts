@@ -146,6 +146,8 @@ function checked(weight: Tensor, groups: number, refuse: Refuse): readonly numbe
     throw refuse(`expected a weight of four static axes, got ${formatShape(weight.shape)}`);
   if (!(Number.isInteger(groups) && groups >= 1))
     throw refuse(`groups: expected a whole number of 1 or more, got ${groups}`);
+  if (weight.shape.some((size) => size === 0))
+    throw refuse(`expected a weight without empty axes, got ${formatShape(weight.shape)}`);
   return weight.shape as readonly number[];
 }
 
