@@ -40,8 +40,9 @@ export function register(program: Command): void {
     .addOption(splitOption(SPLITS, "test"))
     .option("--out <file.png>", "where to write (default: interpolation.png in the run)")
     .addOption(jsonOption())
-    .action(async (run: string, { out = join(run, "interpolation.png"), json, ...options }: InterpolateFlags) => {
-      checkOutputFile("--out", out, [".png"]);
+    .action(async (run: string, { out: asked, json, ...options }: InterpolateFlags) => {
+      if (asked !== undefined) checkOutputFile("--out", asked, [".png"]);
+      const out = asked ?? join(run, "interpolation.png");
       const { interpolateRun } = await import("../report/figures.node.ts");
       const result = await interpolateRun({ run, out, ...given(options) });
       printResult(json, result, [

@@ -30,6 +30,7 @@ afterEach(() => {
 const result: TrainResult = {
   run: "run",
   stopped: "finished",
+  steps: 1650,
   epoch: 3,
   step: 1650,
   seconds: 61,
@@ -123,4 +124,15 @@ test("the user's errors are a message, ours a stack that says so", async () => {
   expect(await runCommandLine(line)).toBe(1);
   expect(stderr).toMatch(/this is a bug in vaekit.*\nTypeError: x is not a function\n\s+at /);
   expect(stdout).toBe("");
+});
+
+test("a resumed run that had nothing left to do says what to raise", async () => {
+  for (const [stopped, message] of [
+    ["minutes", /Nothing was left to do: .* step 1,650\. .* a higher --minutes, which counts/],
+    ["finished", /a higher --epochs or --steps/],
+  ] as const) {
+    train.mockResolvedValue({ ...result, steps: 0, stopped });
+    expect(await runCommandLine(["train", "sprites", "--out", "run", "--resume"])).toBe(0);
+    expect(stdout).toMatch(message);
+  }
 });

@@ -31,8 +31,9 @@ export function register(program: Command): void {
     .addOption(positiveInteger("-n, --count <n>", "how many examples").default(32))
     .option("--out <file.png>", "where to write (default: reconstructions.png in the run)")
     .addOption(jsonOption())
-    .action(async (run: string, { out = join(run, "reconstructions.png"), json, ...options }: ReconstructFlags) => {
-      checkOutputFile("--out", out, [".png"]);
+    .action(async (run: string, { out: asked, json, ...options }: ReconstructFlags) => {
+      if (asked !== undefined) checkOutputFile("--out", asked, [".png"]);
+      const out = asked ?? join(run, "reconstructions.png");
       const { reconstructRun } = await import("../report/figures.node.ts");
       const result = await reconstructRun({ run, out, ...given(options) });
       printResult(json, result, [`${result.count} inputs over their reconstructions: ${result.file}`]);

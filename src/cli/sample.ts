@@ -23,8 +23,9 @@ export function register(program: Command): void {
     .addOption(naturalNumber("--seed <n>", "seed of the latents").default(0))
     .option("--out <file.png>", "where to write (default: samples.png in the run)")
     .addOption(jsonOption())
-    .action(async (run: string, { count, seed, out = join(run, "samples.png"), json }: SampleFlags) => {
-      checkOutputFile("--out", out, [".png"]);
+    .action(async (run: string, { count, seed, out: asked, json }: SampleFlags) => {
+      if (asked !== undefined) checkOutputFile("--out", asked, [".png"]);
+      const out = asked ?? join(run, "samples.png");
       const { sampleRun } = await import("../report/figures.node.ts");
       const result = await sampleRun({ run, count, seed, out });
       printResult(json, result, [`${result.count} samples: ${result.file}`]);

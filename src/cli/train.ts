@@ -51,7 +51,12 @@ export function register(program: Command): void {
     .addOption(positiveNumber("--minutes <m>", "stop after this many minutes"))
     .option("--resume", "go on from the last checkpoint in RUN")
     .optionsGroup("How:")
-    .addOption(naturalNumber("--seed <n>", "seed of everything random (default: 0, or what the config says)"))
+    .addOption(
+      naturalNumber(
+        "--seed <n>",
+        "seed of training: initial weights, order, noise (default: 0, or what the config says); of the data: --set data.seed=N",
+      ),
+    )
     .addOption(threadsOption())
     .addOption(jsonOption())
     .allowExcessArguments() // so that `--set a=1 --out RUN b=2` gets a message of its own
@@ -63,7 +68,7 @@ export function register(program: Command): void {
   addExamples(
     command,
     "vaekit train sprites --out runs/sprites --epochs 5",
-    "vaekit train ../data/mnist --out runs/mnist --set model.latent=50 model.encoder.hidden=[200,200]",
+    "vaekit train ../data/mnist --out runs/mnist --set model.latent=50 'model.encoder.hidden=[200,200]'",
     "vaekit train ../data/mnist --out runs/mnist --config mnist.json --minutes 10",
     "vaekit train ../data/mnist --out runs/mnist --resume",
   );
@@ -115,7 +120,19 @@ async function trainCommand(data: string, flags: TrainFlags): Promise<void> {
   printResult(json, result, resultLines(result));
 }
 
+/** What to raise when a resumed run had nothing left to do. */
+const limits = {
+  finished: "--epochs or --steps",
+  early: "--set train.patience=N",
+  minutes: "--minutes, which counts the minutes before as well",
+} as const;
+
 function resultLines(result: TrainResult): string[] {
+  if (result.steps === 0 && result.stopped !== "signal")
+    return [
+      `Nothing was left to do: the run had come to its end, at step ${formatCount(result.step)}. To train longer, resume with a higher ${limits[result.stopped]}.`,
+      `Run: ${result.run}`,
+    ];
   const why = {
     finished: "Finished",
     early: "Stopped early, as the validation ELBO no longer got better,",

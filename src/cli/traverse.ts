@@ -42,8 +42,9 @@ export function register(program: Command): void {
     .addOption(splitOption(SPLITS, "test"))
     .option("--out <file.png>", "where to write (default: traversals.png in the run)")
     .addOption(jsonOption())
-    .action(async (run: string, { out = join(run, "traversals.png"), json, ...options }: TraverseFlags) => {
-      checkOutputFile("--out", out, [".png"]);
+    .action(async (run: string, { out: asked, json, ...options }: TraverseFlags) => {
+      if (asked !== undefined) checkOutputFile("--out", asked, [".png"]);
+      const out = asked ?? join(run, "traversals.png");
       const { traverseRun } = await import("../report/figures.node.ts");
       const result = await traverseRun({ run, out, ...given(options) });
       printResult(json, result, [`${result.dimensions.length} latent dimensions: ${result.file}`]);

@@ -35,10 +35,21 @@ test("nothing is said without numbers", () => {
 test("the cost of an example, with error, bits and method", () => {
   const values = {
     nllNats: figure(86.91, 5000),
-    bitsPerDim: { ...figure(0.16), standardError: 0.0004, unit: "bits/dim" as const },
+    bitsPerDim: { ...figure(0.16, 5000), standardError: 0.0004, unit: "bits/dim" as const },
   };
   expect(text({ figures: { split: "test", values } })).toBe(
     "note: A test example costs 86.91 ± 0.20 nats, or 0.1600 bits per dimension (estimated by importance sampling with k = 5,000; 1,000 examples).",
+  );
+});
+
+test("bits of the bound do not stand beside an estimate of the likelihood, and a density is no cost", () => {
+  const bitsPerDim = { ...figure(0.17), unit: "bits/dim" as const };
+  expect(text({ figures: { split: "test", values: { nllNats: figure(86.91, 5000), bitsPerDim } } })).not.toContain(
+    "per dimension",
+  );
+  const density = { ...figure(-400), measure: "density" as const };
+  expect(text({ figures: { split: "test", values: { negElboNats: density } } })).toContain(
+    "−log p(x) of a test example is −400.00 ± 0.20 nats",
   );
 });
 
@@ -126,9 +137,6 @@ test("how training ended", () => {
 });
 
 test("epochs whose bound is not finite are not taken as best", () => {
-  const broken = bounds([
-    [100, 101],
-    [Number.NaN, Number.NaN],
-  ]);
+  const broken = bounds([...Array.from({ length: 8 }, () => [100, 101] as const), [Number.NaN, Number.NaN]]);
   expect(text({ metrics: broken })).toContain("within 1.0 nats");
 });

@@ -23,7 +23,7 @@ export function findings(input: ReportInput): Finding[] {
   return [
     ...likelihoodFindings(input),
     ...latentFindings(input.klByDimension),
-    ...generalizationFindings(input.metrics),
+    ...generalizationFindings(input),
     ...trendFindings(input.metrics, input.run.stopped),
   ];
 }
@@ -41,12 +41,12 @@ function likelihoodFindings({ figures }: ReportInput): Finding[] {
           ? "−ELBO with a cross-entropy of values that are not binarized: no likelihood"
           : "by the bound, −ELBO; the true cost is lower";
     const bits =
-      bitsPerDim !== undefined && comparable(main, bitsPerDim)
+      bitsPerDim !== undefined && comparable(main, bitsPerDim) && main.samples === bitsPerDim.samples
         ? `, or ${formatNumber(bitsPerDim.mean, decimalsFor(bitsPerDim.standardError))} bits per dimension`
         : "";
     found.push({
       kind: "note",
-      text: `A ${figures.split} example costs ${withError(main)}${bits} (${how}; ${plural(main.examples, "example")}).`,
+      text: `${main.measure === "density" ? `−log p(x) of a ${figures.split} example is` : `A ${figures.split} example costs`} ${withError(main)}${bits} (${how}; ${plural(main.examples, "example")}).`,
     });
   }
   if (nllNats !== undefined && negElboNats !== undefined && comparable(nllNats, negElboNats)) {
@@ -90,7 +90,7 @@ function latentFindings(klByDimension: ArrayLike<number> | undefined): Finding[]
     return [
       {
         kind: "warning",
-        text: `${start}: the posterior has collapsed onto the prior and the decoder ignores its input. Try a smaller β, or warm β up from 0.`,
+        text: `${start}: the posterior has collapsed onto the prior and the decoder ignores its input. Try a smaller β, or let β rise from 0 (objective.schedule).`,
       },
     ];
   }
@@ -107,7 +107,7 @@ function latentFindings(klByDimension: ArrayLike<number> | undefined): Finding[]
   ];
 }
 
-function generalizationFindings(metrics: readonly ReportEpoch[]): Finding[] {
+function generalizationFindings({ metrics, data }: ReportInput): Finding[] {
   const best = bestEpoch(metrics);
   const last = metrics.at(-1);
   if (best?.validation === undefined || last?.validation === undefined) return [];
@@ -117,21 +117,21 @@ function generalizationFindings(metrics: readonly ReportEpoch[]): Finding[] {
   if (share > OVERFITTING) {
     found.push({
       kind: "warning",
-      text: `At the best epoch the validation bound is ${formatNumber(apart, 1)} nats (${formatPercent(share)}) worse than the training bound: the model overfits. More data, dynamic binarization or a smaller network would help.`,
+      text: `At the best epoch the validation bound is ${formatNumber(apart, 1)} nats (${formatPercent(share)}) worse than the training bound: the model overfits. More data${data.binarization === "static" ? ", dynamic binarization" : ""} or a smaller network would help.`,
     });
   } else if (share > SLIGHT_OVERFITTING) {
     found.push({
       kind: "note",
       text: `At the best epoch the validation bound is ${formatNumber(apart, 1)} nats (${formatPercent(share)}) worse than the training bound: the model overfits a little.`,
     });
-  } else if (Number.isFinite(share)) {
+  } else if (Number.isFinite(share) && metrics.length >= TREND_EPOCHS) {
     found.push({
       kind: "good",
       text: `The validation bound is within ${formatNumber(Math.abs(apart), 1)} nats (${formatPercent(Math.abs(share))}) of the training bound: no sign of overfitting.`,
     });
   }
-  const lost = last.validation.negElboNats - best.validation.negElboNats;
-  if (lost > WORSENING * Math.abs(best.validation.negElboNats)) {
+  if (hasWorsened(metrics)) {
+    const lost = last.validation.negElboNats - best.validation.negElboNats;
     found.push({
       kind: "warning",
       text: `Validation was best at epoch ${formatNumber(best.epoch)} and has worsened by ${formatNumber(lost, 1)} nats since.`,
@@ -154,13 +154,25 @@ function trendFindings(metrics: readonly ReportEpoch[], stopped: ReportInput["ru
     found.push({ kind: "warning", text: `Training was interrupted after ${epochs}; it can be resumed.` });
   }
   const gain = lateGain(metrics);
-  if (stopped !== "early" && gain !== undefined && gain.nats > IMPROVING * Math.abs(gain.bound)) {
+  if (
+    stopped !== "early" &&
+    !hasWorsened(metrics) &&
+    gain !== undefined &&
+    gain.nats > IMPROVING * Math.abs(gain.bound)
+  ) {
     found.push({
       kind: "warning",
       text: `The bound was still falling, by ${formatNumber(gain.nats, 1)} nats over the last ${plural(gain.epochs, "epoch")}: train longer.`,
     });
   }
   return found;
+}
+
+/** Whether the last validation bound is much worse than the best one. */
+function hasWorsened(metrics: readonly ReportEpoch[]): boolean {
+  const best = bestEpoch(metrics)?.validation?.negElboNats;
+  const last = metrics.at(-1)?.validation?.negElboNats;
+  return best !== undefined && last !== undefined && last - best > WORSENING * Math.abs(best);
 }
 
 /** By how much the bound (validation, else training) fell over the last fifth of the epochs. */

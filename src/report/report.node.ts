@@ -53,14 +53,16 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
   const few = Math.min(shown.reconstructions, data.count);
   const elbo = await evaluateModel(model, model.backend, data);
   const some = rowsOf(data, 0, Math.min(likelihood.examples, data.count));
-  const nllNats =
+  const estimated =
     elbo.negElboNats.measure === "cross-entropy" // which no importance sample estimates
       ? undefined
-      : (await evaluateModel(model, model.backend, some, { samples: likelihood.samples })).nllNats;
+      : await evaluateModel(model, model.backend, some, { samples: likelihood.samples });
+  const nllNats = estimated?.nllNats;
   const klByDimension = await latentRates(model, data);
   const mapped = Math.min(scatterExamples, data.count);
   const { mean } = await model.encode(examplesOf(data, 0, mapped), mapped);
-  const { negElboNats, distortionNats, rateNats, bitsPerDim } = elbo;
+  const { negElboNats, distortionNats, rateNats } = elbo;
+  const { bitsPerDim } = estimated ?? elbo;
   const plane = model.latent >= 2 ? principalPlane(mean, model.latent) : undefined;
 
   const drawn = await generate(model, { count: shown.samples, seed: config.train.seed });

@@ -11,6 +11,8 @@ import { betaAt, learningRateAt, stepsOf } from "./schedule.ts";
 import { openSession, type Session } from "./session.ts";
 
 export interface TrainResult {
+  /** Steps that were taken now; a resumed run may have had nothing left to do. */
+  readonly steps: number;
   readonly stopped: "finished" | "early" | "minutes" | "signal";
   readonly epoch: number;
   readonly step: number;
@@ -148,6 +150,7 @@ async function loop(
   await session.checkpoint(); // also when nothing was left to do: a kill may have come between checkpoint and model
   return {
     stopped,
+    steps: cursor.step - firstStep,
     epoch: Math.ceil(cursor.step / stepsPerEpoch),
     step: cursor.step,
     seconds: session.seconds(),
