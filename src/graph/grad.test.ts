@@ -6,9 +6,9 @@ import { grad, topologicalOrder } from "./grad.ts";
 import { lower } from "./lower.ts";
 import { add, mul, neg, square } from "./ops/arithmetic.ts";
 import { exp, tanh } from "./ops/functions.ts";
-import { slice, split } from "./ops/join.ts";
+import { pad, slice, split } from "./ops/join.ts";
 import { linear } from "./ops/linear.ts";
-import { expand, reshape, stopGradient, sum } from "./ops/structure.ts";
+import { expand, reshape, stopGradient, sum, transpose } from "./ops/structure.ts";
 import { constant, input, labelled, parameter, type Tensor } from "./tensor.ts";
 
 let backend: Backend;
@@ -140,4 +140,13 @@ test("the gradients of parts that make up a tensor are joined, not padded and ad
   }
   const [dy] = grad(weighted(split(y, 1, [2, 3])), [y]);
   expect(topologicalOrder([dy!]).map(({ operator }) => operator.name)).not.toContain("pad");
+});
+
+test("a pad between two transposes, which ONNX Runtime moves across each other", async () => {
+  const y = input("y", [2, 3]);
+  const padded = transpose(pad(transpose(y, [1, 0]), 0, 1, 0), [1, 0]);
+  const program = await compile(backend, { padded });
+  const results = await program.run({ y: Float32Array.of(1, 2, 3, 4, 5, 6) });
+  await program.release();
+  expect([...(results.padded!.data as Float32Array)]).toEqual([0, 1, 2, 3, 0, 4, 5, 6]);
 });

@@ -121,8 +121,7 @@ export async function loadCheckpoint(
   refuseLaterVersion(stored, file);
   return advised(advice, () => {
     const state = checkShape(stored, stateSchema, `${file}: training state`, damaged);
-    for (const [objective, skips] of Object.entries(state.skipped))
-      Object.assign(program.skipped.get(objective) ?? {}, skips);
+    for (const [objective, skips] of program.skipped) Object.assign(skips, state.skipped[objective]);
     if (state.step !== stepOf(name)) throw new RunError(`${file}: is renamed, it holds step ${state.step}`);
     for (const [prefix, buffer] of buffersOf(program, best)) {
       for (const slot of program.layout.slots) {

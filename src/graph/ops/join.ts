@@ -119,8 +119,11 @@ export const padOperator: Operator = {
   },
   lower(node, emit) {
     const { axis, before, after } = node.attributes;
-    const amounts = emit.ints([before as number, after as number]);
-    return emit.node("Pad", [emit.value(node.inputs[0]!), amounts, "", emit.ints([axis as number])]);
+    // For all axes: ONNX Runtime 1.30 loses the input that names them when it moves a Transpose across a Pad.
+    const amounts = [before, after].flatMap((amount) =>
+      node.shape.map((_, i) => (i === axis ? (amount as number) : 0)),
+    );
+    return emit.node("Pad", [emit.value(node.inputs[0]!), emit.ints(amounts)]);
   },
 };
 

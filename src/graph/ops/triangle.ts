@@ -21,7 +21,8 @@ export const trilOperator: Operator = {
     const axis = node.shape.length - 2;
     // The elements above the diagonal are taken from a zero at the vector's end.
     const index = square(size, (i, j) => (j <= i ? lengthOf(i) + j : lengthOf(size)));
-    const padded = emit.node("Pad", [emit.value(node.inputs[0]!), emit.ints([0, 1]), "", emit.ints([axis])]);
+    const before = Array<number>(axis + 1).fill(0); // amounts for all axes, as in join.ts
+    const padded = emit.node("Pad", [emit.value(node.inputs[0]!), emit.ints([...before, ...before.with(axis, 1)])]);
     return gatherAt(padded, emit.node("Reshape", [emit.ints(index), emit.ints([size, size])]), axis, emit);
   },
 };

@@ -42,7 +42,6 @@ function philox(block: u32, sample: u32, example: u32, step: u32, key0: u32, key
 }
 
 /** From word j of each block to block by block, the order in memory: w0 becomes the four words of the first block. */
-// @ts-ignore: decorator
 @inline
 function transpose(): void {
   const a = v128.shuffle<i32>(w0, w1, 0, 4, 1, 5);
@@ -56,7 +55,6 @@ function transpose(): void {
 }
 
 /** Writes the four blocks, or as many of their 16 numbers as the row still takes. Returns where the next go. */
-// @ts-ignore: decorator
 @inline
 function storeBlocks(out: usize, remaining: u32): usize {
   transpose();
@@ -71,7 +69,6 @@ function storeBlocks(out: usize, remaining: u32): usize {
 }
 
 /** The 24 upper bits as a fraction: in [0, 1), exact. */
-// @ts-ignore: decorator
 @inline
 function fraction(word: v128): v128 {
   return f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_u(word, 8)), f32x4.splat(<f32>(1.0 / 16777216.0)));
@@ -84,7 +81,6 @@ function fraction(word: v128): v128 {
  * (fitted at Chebyshev nodes; its own error is below 3e-9). Where u itself is in [√½, 1), f-1 is made from 1-u, counted
  * in integers, so that radii near zero keep their relative accuracy.
  */
-// @ts-ignore: decorator
 @inline
 function radius(word: v128): v128 {
   const half = f32x4.splat(0.5);
@@ -108,7 +104,6 @@ function radius(word: v128): v128 {
  * The nearest quarter turn is taken off exactly, in integers; those of the rest t·π/4, t in [-1, 1), are polynomials
  * (fitted at Chebyshev nodes; their own error is below 4e-9).
  */
-// @ts-ignore: decorator
 @inline
 function turn(word: v128): void {
   const t = f32x4.mul(f32x4.convert_i32x4_s(i32x4.shl(word, 2)), f32x4.splat(<f32>(1.0 / 2147483648.0)));
@@ -130,7 +125,6 @@ function turn(word: v128): void {
 }
 
 /** Box & Muller (1958): words 0 and 1 of each block make one pair of standard normals, words 2 and 3 another. */
-// @ts-ignore: decorator
 @inline
 function boxMuller(): void {
   let r = radius(w0);
@@ -177,7 +171,6 @@ export function uniforms(
 }
 
 /** Eight pixels from the eight 16-bit halves of one block: 1 where the half is below the pixel's threshold, else 0. */
-// @ts-ignore: decorator
 @inline
 function binarizeBlock(out: usize, pixels: usize, random: v128): void {
   const v = v128.load64_zero(pixels);

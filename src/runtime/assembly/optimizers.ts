@@ -5,14 +5,12 @@ import { scratch } from "./scratch";
 // index.ts.
 
 /** p − (decay·p + change): decay itself, which may be below the rounding of 1, is not subtracted from 1. */
-// @ts-ignore: decorator
 @inline
 function stepped(p: v128, decay: v128, change: v128): v128 {
   return f32x4.sub(p, f32x4.add(f32x4.mul(decay, p), change));
 }
 
 /** Algorithm 1 of Kingma & Ba (2015) on four numbers at each pointer. */
-// @ts-ignore: decorator
 @inline
 function adamFour(
   parameters: usize, gradients: usize, first: usize, second: usize,
@@ -63,7 +61,6 @@ export function adam(
 }
 
 /** Algorithm 2 of Kingma & Ba (2015) on four numbers: u, the second moment's place, is the infinity norm. */
-// @ts-ignore: decorator
 @inline
 function adamaxFour(
   parameters: usize, gradients: usize, first: usize, second: usize,
@@ -101,7 +98,6 @@ export function adamax(
 }
 
 /** v = momentum·v + g; the step goes along velocity·v + gradient·g. */
-// @ts-ignore: decorator
 @inline
 function momentumFour(
   parameters: usize, gradients: usize, first: usize,
