@@ -32,34 +32,6 @@ function adamFour(
   v128.store(parameters, stepped(v128.load(parameters), decay, change));
 }
 
-export function adam(
-  parameters: usize, gradients: usize, first: usize, second: usize, length: u32,
-  scale: f32, decay: f32, rate: f32, weight1: f32, weight2: f32, epsilon: f32,
-): void {
-  const s = f32x4.splat(scale);
-  const k = f32x4.splat(decay);
-  const r = f32x4.splat(rate);
-  const w1 = f32x4.splat(weight1);
-  const w2 = f32x4.splat(weight2);
-  const e = f32x4.splat(epsilon);
-  const bytes = (<usize>length) << 2;
-  const whole = bytes & ~15;
-  let i: usize = 0;
-  // Four at a time hide the latency of the square roots.
-  for (; i + 64 <= whole; i += 64) {
-    adamFour(parameters + i, gradients + i, first + i, second + i, s, k, r, w1, w2, e);
-    adamFour(parameters + i + 16, gradients + i + 16, first + i + 16, second + i + 16, s, k, r, w1, w2, e);
-    adamFour(parameters + i + 32, gradients + i + 32, first + i + 32, second + i + 32, s, k, r, w1, w2, e);
-    adamFour(parameters + i + 48, gradients + i + 48, first + i + 48, second + i + 48, s, k, r, w1, w2, e);
-  }
-  for (; i < whole; i += 16) adamFour(parameters + i, gradients + i, first + i, second + i, s, k, r, w1, w2, e);
-  const rest = bytes - whole;
-  if (rest == 0) return;
-  gather(parameters + whole, gradients + whole, first + whole, second + whole, rest);
-  adamFour(scratch, scratch + 16, scratch + 32, scratch + 48, s, k, r, w1, w2, e);
-  scatter(parameters + whole, first + whole, second + whole, rest);
-}
-
 /** Algorithm 2 of Kingma & Ba (2015) on four numbers: u, the second moment's place, is the infinity norm. */
 @inline
 function adamaxFour(
@@ -76,74 +48,91 @@ function adamaxFour(
   v128.store(parameters, stepped(v128.load(parameters), decay, change));
 }
 
+/** v = friction·v + g; the step goes along velocity·v + gradient·g. */
+@inline
+function momentumFour(
+  parameters: usize, gradients: usize, first: usize,
+  scale: v128, decay: v128, rate: v128, friction: v128, velocity: v128, gradient: v128,
+): void {
+  const g = f32x4.mul(v128.load(gradients), scale);
+  const v = f32x4.add(f32x4.mul(friction, v128.load(first)), g);
+  v128.store(first, v);
+  const change = f32x4.mul(rate, f32x4.add(f32x4.mul(velocity, v), f32x4.mul(gradient, g)));
+  v128.store(parameters, stepped(v128.load(parameters), decay, change));
+}
+
+const ADAM = 0;
+const ADAMAX = 1;
+const MOMENTUM = 2;
+
+/** Four numbers by the rule, which is a constant where this is inlined. */
+@inline
+function four(
+  rule: i32, parameters: usize, gradients: usize, first: usize, second: usize,
+  scale: v128, decay: v128, rate: v128, a: v128, b: v128, c: v128,
+): void {
+  if (rule == ADAM) adamFour(parameters, gradients, first, second, scale, decay, rate, a, b, c);
+  else if (rule == ADAMAX) adamaxFour(parameters, gradients, first, second, scale, decay, rate, a, b, c);
+  else momentumFour(parameters, gradients, first, scale, decay, rate, a, b, c);
+}
+
+/** A whole array by one rule. */
+@inline
+function sweep(
+  rule: i32, parameters: usize, gradients: usize, first: usize, second: usize, length: u32,
+  scale: f32, decay: f32, rate: f32, a: f32, b: f32, c: f32,
+): void {
+  const scales = f32x4.splat(scale);
+  const decays = f32x4.splat(decay);
+  const rates = f32x4.splat(rate);
+  const a4 = f32x4.splat(a);
+  const b4 = f32x4.splat(b);
+  const c4 = f32x4.splat(c);
+  const bytes = (<usize>length) << 2;
+  const whole = bytes & ~15;
+  let i: usize = 0;
+  // Four times four hide the latency of the square roots.
+  for (; i + 64 <= whole; i += 64) {
+    four(rule, parameters + i, gradients + i, first + i, second + i, scales, decays, rates, a4, b4, c4);
+    four(rule, parameters + i + 16, gradients + i + 16, first + i + 16, second + i + 16, scales, decays, rates, a4, b4, c4);
+    four(rule, parameters + i + 32, gradients + i + 32, first + i + 32, second + i + 32, scales, decays, rates, a4, b4, c4);
+    four(rule, parameters + i + 48, gradients + i + 48, first + i + 48, second + i + 48, scales, decays, rates, a4, b4, c4);
+  }
+  for (; i < whole; i += 16)
+    four(rule, parameters + i, gradients + i, first + i, second + i, scales, decays, rates, a4, b4, c4);
+  const rest = bytes - whole;
+  if (rest == 0) return;
+  // The last one to three numbers take the same path, in scratch.
+  memory.fill(scratch, 0, 64);
+  memory.copy(scratch, parameters + whole, rest);
+  memory.copy(scratch + 16, gradients + whole, rest);
+  memory.copy(scratch + 32, first + whole, rest);
+  memory.copy(scratch + 48, second + whole, rest);
+  four(rule, scratch, scratch + 16, scratch + 32, scratch + 48, scales, decays, rates, a4, b4, c4);
+  memory.copy(parameters + whole, scratch, rest);
+  memory.copy(first + whole, scratch + 32, rest);
+  if (rule != MOMENTUM) memory.copy(second + whole, scratch + 48, rest);
+}
+
+export function adam(
+  parameters: usize, gradients: usize, first: usize, second: usize, length: u32,
+  scale: f32, decay: f32, rate: f32, weight1: f32, weight2: f32, epsilon: f32,
+): void {
+  sweep(ADAM, parameters, gradients, first, second, length, scale, decay, rate, weight1, weight2, epsilon);
+}
+
 export function adamax(
   parameters: usize, gradients: usize, first: usize, second: usize, length: u32,
   scale: f32, decay: f32, rate: f32, weight1: f32, beta2: f32, epsilon: f32,
 ): void {
-  const s = f32x4.splat(scale);
-  const k = f32x4.splat(decay);
-  const r = f32x4.splat(rate);
-  const w1 = f32x4.splat(weight1);
-  const b2 = f32x4.splat(beta2);
-  const e = f32x4.splat(epsilon);
-  const bytes = (<usize>length) << 2;
-  const whole = bytes & ~15;
-  for (let i: usize = 0; i < whole; i += 16)
-    adamaxFour(parameters + i, gradients + i, first + i, second + i, s, k, r, w1, b2, e);
-  const rest = bytes - whole;
-  if (rest == 0) return;
-  gather(parameters + whole, gradients + whole, first + whole, second + whole, rest);
-  adamaxFour(scratch, scratch + 16, scratch + 32, scratch + 48, s, k, r, w1, b2, e);
-  scatter(parameters + whole, first + whole, second + whole, rest);
-}
-
-/** v = momentum·v + g; the step goes along velocity·v + gradient·g. */
-@inline
-function momentumFour(
-  parameters: usize, gradients: usize, first: usize,
-  scale: v128, decay: v128, rate: v128, momentum: v128, velocity: v128, gradient: v128,
-): void {
-  const g = f32x4.mul(v128.load(gradients), scale);
-  const v = f32x4.add(f32x4.mul(momentum, v128.load(first)), g);
-  v128.store(first, v);
-  const change = f32x4.mul(rate, f32x4.add(f32x4.mul(velocity, v), f32x4.mul(gradient, g)));
-  v128.store(parameters, stepped(v128.load(parameters), decay, change));
+  sweep(ADAMAX, parameters, gradients, first, second, length, scale, decay, rate, weight1, beta2, epsilon);
 }
 
 export function momentum(
   parameters: usize, gradients: usize, first: usize, length: u32,
   scale: f32, decay: f32, rate: f32, friction: f32, velocity: f32, gradient: f32,
 ): void {
-  const s = f32x4.splat(scale);
-  const k = f32x4.splat(decay);
-  const r = f32x4.splat(rate);
-  const d = f32x4.splat(friction);
-  const a = f32x4.splat(velocity);
-  const b = f32x4.splat(gradient);
-  const bytes = (<usize>length) << 2;
-  const whole = bytes & ~15;
-  for (let i: usize = 0; i < whole; i += 16) momentumFour(parameters + i, gradients + i, first + i, s, k, r, d, a, b);
-  const rest = bytes - whole;
-  if (rest == 0) return;
-  gather(parameters + whole, gradients + whole, first + whole, first + whole, rest);
-  momentumFour(scratch, scratch + 16, scratch + 32, s, k, r, d, a, b);
-  memory.copy(parameters + whole, scratch, rest);
-  memory.copy(first + whole, scratch + 32, rest);
-}
-
-/** The last one to three numbers of each array to scratch, where they take the same path as the others. */
-function gather(parameters: usize, gradients: usize, first: usize, second: usize, bytes: usize): void {
-  memory.fill(scratch, 0, 64);
-  memory.copy(scratch, parameters, bytes);
-  memory.copy(scratch + 16, gradients, bytes);
-  memory.copy(scratch + 32, first, bytes);
-  memory.copy(scratch + 48, second, bytes);
-}
-
-function scatter(parameters: usize, first: usize, second: usize, bytes: usize): void {
-  memory.copy(parameters, scratch, bytes);
-  memory.copy(first, scratch + 32, bytes);
-  memory.copy(second, scratch + 48, bytes);
+  sweep(MOMENTUM, parameters, gradients, first, first, length, scale, decay, rate, friction, velocity, gradient);
 }
 
 /** Numbers whose magnitude is below the smallest normal float32 become 0; NaN stays. */
