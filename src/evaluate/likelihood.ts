@@ -66,85 +66,95 @@ export async function likelihoodScorer(
   parameters: Readonly<Record<string, Float32Array>>,
   samples: number,
 ): Promise<LikelihoodScorer> {
-  const { event, latent } = vae;
-  const chunk = Math.min(samples, rowsAtOnce);
-  const rows = examplesAtOnce(samples);
-  const chunks = [chunk, ...(samples % chunk === 0 ? [] : [samples % chunk])];
-
-  const { mean, logvar } = vae.encode(input("x", ["batch", ...event]));
+  const { mean, logvar } = vae.encode(input("x", ["batch", ...vae.event]));
   const encoder = await compile(backend, { mean, logvar });
-  const programs: { readonly k: number; readonly program: Program }[] = [];
+  const programs: ChunkProgram[] = [];
   const release = async () => {
     await Promise.all([encoder, ...programs.map(({ program }) => program)].map((program) => program.release()));
   };
   try {
-    for (const k of chunks) programs.push({ k, program: await compile(backend, chunkOutputs(vae, k)) });
-    return bound();
+    for (const k of chunksOf(samples)) programs.push({ k, program: await compile(backend, chunkOutputs(vae, k)) });
+    return { score: streaming(vae, parameters, samples, encoder, programs), release };
   } catch (error) {
     await release();
     throw error;
   }
+}
 
-  function bound(): LikelihoodScorer {
-    const size = staticSize(event);
-    const noiseFloats = chunks.reduce((total, k) => total + k * rows * latent + 16, 0);
-    const kernels = createKernels(
-      4 * (rows * (size + 2 * latent + 3) + noiseFloats) + batchBytes(rows, size) + 64 * 16,
-    );
-    const arrays: BatchArrays = {
-      kernels,
-      x: kernels.float32(rows * size),
-      weight: kernels.float32(rows),
-      example: kernels.uint32(rows),
-      pixels: kernels.uint8(rows * size),
-      latent,
-      samples: 1,
-    };
-    const posterior = { mean: kernels.float32(rows * latent), logvar: kernels.float32(rows * latent) };
-    const sums = { total: kernels.float32(rows), squares: kernels.float32(rows) };
-    const encode = encoder.bind(rows, { ...parameters, x: arrays.x }, posterior);
-    const runs = programs.map(({ k, program }) => {
-      const noise = kernels.float32(k * rows * latent);
-      return { k, noise, run: program.bind(rows, { ...parameters, ...posterior, x: arrays.x, noise }, sums) };
-    });
+interface ChunkProgram {
+  readonly k: number;
+  readonly program: Program;
+}
 
-    return {
-      async score(data, options) {
-        const { seed, purpose, signal, onProgress } = options;
-        const fill = batchFiller(data, arrays, options);
-        const key = siteKey(seed, `importance/${purpose}`);
-        const scores = { nllNats: new Float64Array(data.count), effectiveSampleSize: new Float64Array(data.count) };
-        for (let from = 0; from < data.count; from += rows) {
-          const count = Math.min(rows, data.count - from);
-          fill(
-            Uint32Array.from({ length: count }, (_, i) => from + i),
-            { epoch: 0, step: 0 },
-          );
-          await encode();
-          const total = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
-          const squares = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
-          for (let drawn = 0; drawn < samples; ) {
-            signal?.throwIfAborted();
-            const { k, noise, run } = runs.find((part) => part.k <= samples - drawn)!;
-            kernels.normals(noise, key, 0, arrays.example, latent, drawn, k);
-            await run();
-            for (let i = 0; i < count; i++) {
-              total[i] = logAddExp(total[i]!, sums.total[i]!);
-              squares[i] = logAddExp(squares[i]!, sums.squares[i]!);
-            }
-            drawn += k;
-          }
-          for (let i = 0; i < count; i++) {
-            scores.nllNats[from + i] = Math.log(samples) - total[i]!;
-            scores.effectiveSampleSize[from + i] = Math.exp(2 * total[i]! - squares[i]!);
-          }
-          onProgress?.(from + count, data.count);
+/** Samples that are drawn at once: whole chunks, and what is left over. */
+function chunksOf(samples: number): number[] {
+  const chunk = Math.min(samples, rowsAtOnce);
+  return [chunk, ...(samples % chunk === 0 ? [] : [samples % chunk])];
+}
+
+/** Ties the programs to arrays, and scores data set by data set through them. */
+function streaming(
+  vae: Vae,
+  parameters: Readonly<Record<string, Float32Array>>,
+  samples: number,
+  encoder: Program,
+  programs: readonly ChunkProgram[],
+): LikelihoodScorer["score"] {
+  const { event, latent } = vae;
+  const rows = examplesAtOnce(samples);
+  const size = staticSize(event);
+  const noiseFloats = programs.reduce((total, { k }) => total + k * rows * latent + 16, 0);
+  const kernels = createKernels(4 * (rows * (size + 2 * latent + 3) + noiseFloats) + batchBytes(rows, size) + 64 * 16);
+  const arrays: BatchArrays = {
+    kernels,
+    x: kernels.float32(rows * size),
+    weight: kernels.float32(rows),
+    example: kernels.uint32(rows),
+    pixels: kernels.uint8(rows * size),
+    latent,
+    samples: 1,
+  };
+  const posterior = { mean: kernels.float32(rows * latent), logvar: kernels.float32(rows * latent) };
+  const sums = { total: kernels.float32(rows), squares: kernels.float32(rows) };
+  const encode = encoder.bind(rows, { ...parameters, x: arrays.x }, posterior);
+  const runs = programs.map(({ k, program }) => {
+    const noise = kernels.float32(k * rows * latent);
+    return { k, noise, run: program.bind(rows, { ...parameters, ...posterior, x: arrays.x, noise }, sums) };
+  });
+
+  return async (data, options) => {
+    const { seed, purpose, signal, onProgress } = options;
+    const fill = batchFiller(data, arrays, options);
+    const key = siteKey(seed, `importance/${purpose}`);
+    const scores = { nllNats: new Float64Array(data.count), effectiveSampleSize: new Float64Array(data.count) };
+    for (let from = 0; from < data.count; from += rows) {
+      const count = Math.min(rows, data.count - from);
+      fill(
+        Uint32Array.from({ length: count }, (_, i) => from + i),
+        { epoch: 0, step: 0 },
+      );
+      await encode();
+      const total = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+      const squares = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
+      for (let drawn = 0; drawn < samples; ) {
+        signal?.throwIfAborted();
+        const { k, noise, run } = runs.find((part) => part.k <= samples - drawn)!;
+        kernels.normals(noise, key, 0, arrays.example, latent, drawn, k);
+        await run();
+        for (let i = 0; i < count; i++) {
+          total[i] = logAddExp(total[i]!, sums.total[i]!);
+          squares[i] = logAddExp(squares[i]!, sums.squares[i]!);
         }
-        return scores;
-      },
-      release,
-    };
-  }
+        drawn += k;
+      }
+      for (let i = 0; i < count; i++) {
+        scores.nllNats[from + i] = Math.log(samples) - total[i]!;
+        scores.effectiveSampleSize[from + i] = Math.exp(2 * total[i]! - squares[i]!);
+      }
+      onProgress?.(from + count, data.count);
+    }
+    return scores;
+  };
 }
 
 /** log Σ w and log Σ w² of k samples of each example. */

@@ -8,7 +8,8 @@ import { reshape, sum } from "../graph/ops/structure.ts";
 import { input } from "../graph/tensor.ts";
 import { weightedMean } from "../models/objective.ts";
 import { parameterTree } from "../nn/parameters.ts";
-import type { OptimizerSettings, ParameterGroup } from "./optimizer.ts";
+import type { ParameterGroup } from "./groups.ts";
+import type { OptimizerSettings } from "./optimizer.ts";
 import type { TrainingOptions } from "./program.ts";
 
 const descent: OptimizerSettings = { kind: "sgd", learningRate: 0.1, momentum: 0, nesterov: false };
@@ -225,7 +226,9 @@ test("groups have their own learning rate and weight decay; 0 freezes", async ()
   const kept = await grouped({ parameters: ["net"], weightDecay: 0 });
   for (const i of [0, 1]) expect(kept.weight[i]! - plain.weight[i]!).toBeCloseTo(0.1, 6);
   await expect(grouped({ parameters: ["ne"] })).rejects.toThrow(
-    new UsageError('optimizer.groups: no parameter\'s path begins with "ne"; the paths are net.weight, net.bias, mean'),
+    new UsageError(
+      'optimizer.groups.0: no parameter\'s path begins with "ne"; the paths are net.weight, net.bias, mean',
+    ),
   );
 });
 

@@ -8,17 +8,10 @@ import { createKernels, type Kernels } from "../runtime/kernels.ts";
 import { compile, type Program } from "../runtime/program.ts";
 import { accumulate, type Batches, type Gathering } from "./accumulate.ts";
 import { firstNonFinite } from "./diagnose.ts";
+import { checkGroups, type ParameterGroup, type Stretch, stretchesOf, withoutFrozen } from "./groups.ts";
 import { type Layout, layoutOf, rangesOf, viewOf } from "./layout.ts";
 import { checkObjectives, lossName, type ObjectiveEntry, outputsOf, type StateUpdate } from "./objectives.ts";
-import {
-  checkSettings,
-  type OptimizerSettings,
-  type ParameterGroup,
-  type Stretch,
-  stretchesOf,
-  update,
-  withoutFrozen,
-} from "./optimizer.ts";
+import { checkSettings, type OptimizerSettings, update } from "./optimizer.ts";
 
 export interface TrainingOptions {
   readonly backend: Backend;
@@ -105,6 +98,7 @@ const mostSkipped = 100;
 export async function trainingProgram(options: TrainingOptions): Promise<TrainingProgram> {
   const { backend, specs, batchSize, groups = [], accumulates = false } = options;
   checkObjectives(options.objectives, specs);
+  checkGroups(groups, specs);
   const objectives = withoutFrozen(options.objectives, groups);
   const layout = layoutOf(specs);
   const tensors = new Map(specs.map(({ path, tensor }) => [path, tensor]));

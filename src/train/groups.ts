@@ -1,0 +1,98 @@
+import { UsageError } from "../errors.ts";
+import type { ParameterSpec } from "../nn/parameters.ts";
+import { type Layout, rangesOf } from "./layout.ts";
+import type { ObjectiveEntry } from "./objectives.ts";
+
+/** Parameters that take steps of their own length. */
+export interface ParameterGroup {
+  /** Beginnings of paths: "encoder" for all of the encoder. The first group that names a parameter has it. */
+  readonly parameters: readonly string[];
+  /** Factor on the learning rate; 0 freezes them. */
+  readonly learningRate?: number;
+  /** Weight decay in the place of the optimizer's. */
+  readonly weightDecay?: number | undefined;
+}
+
+const startsWith = (path: string, start: string): boolean => path === start || path.startsWith(`${start}.`);
+
+const covers = ({ parameters }: ParameterGroup, path: string): boolean =>
+  parameters.some((start) => startsWith(path, start));
+
+/** @throws UsageError for a group that names no parameter, or has numbers that are none */
+export function checkGroups(groups: readonly ParameterGroup[], specs: readonly ParameterSpec[]): void {
+  for (const [i, { parameters, learningRate = 1, weightDecay = 0 }] of groups.entries()) {
+    const stranger = parameters.find((start) => !specs.some(({ path }) => startsWith(path, start)));
+    if (stranger !== undefined)
+      throw new UsageError(
+        `optimizer.groups.${i}: no parameter's path begins with "${stranger}"; the paths are ${specs.map(({ path }) => path).join(", ")}`,
+      );
+    for (const [key, value] of Object.entries({ learningRate, weightDecay }))
+      if (!(Number.isFinite(value) && value >= 0))
+        throw new UsageError(`optimizer.groups.${i}.${key}: expected a number of 0 or more, got ${value}`);
+  }
+}
+
+/**
+ * The objectives without the parameters that a group freezes: they have no gradient, and no part in its norm.
+ * @throws UsageError where nothing is left to train
+ */
+export function withoutFrozen(
+  objectives: readonly ObjectiveEntry[],
+  groups: readonly ParameterGroup[],
+): readonly ObjectiveEntry[] {
+  return objectives.map((objective) => {
+    const trains = objective.trains.filter((path) => groups.find((group) => covers(group, path))?.learningRate !== 0);
+    if (trains.length === 0 && objective.trains.length > 0)
+      throw new UsageError(`optimizer.groups: freeze all that objective "${objective.name}" trains; leave some of it`);
+    return { ...objective, trains };
+  });
+}
+
+/** Views of one stretch of the flat buffers. */
+export interface Buffers {
+  readonly parameters: Float32Array;
+  readonly gradients: Float32Array;
+  readonly first: Float32Array;
+  readonly second: Float32Array;
+}
+
+/** A stretch of parameters that one step treats alike. */
+export interface Stretch extends Buffers {
+  readonly rateFactor: number;
+  /** undefined: the optimizer's own. */
+  readonly weightDecay: number | undefined;
+}
+
+/** The trained parameters among `paths`, cut where groups or weight decay begin and end. */
+export function stretchesOf(
+  layout: Layout,
+  specs: readonly ParameterSpec[],
+  paths: readonly string[],
+  groups: readonly ParameterGroup[],
+  buffers: Buffers,
+): Stretch[] {
+  const kinds = new Map<
+    string,
+    { readonly paths: Set<string>; readonly group?: ParameterGroup; readonly decays: boolean }
+  >();
+  for (const { path, shape } of specs) {
+    if (!paths.includes(path)) continue;
+    const index = groups.findIndex((group) => covers(group, path));
+    const decays = shape.length > 1;
+    const key = `${index} ${decays}`;
+    const group = groups[index];
+    const kind = kinds.get(key) ?? { paths: new Set<string>(), ...(group ? { group } : {}), decays };
+    kind.paths.add(path);
+    kinds.set(key, kind);
+  }
+  return [...kinds.values()].flatMap(({ paths: own, group, decays }) =>
+    rangesOf(layout, own).map(([from, to]) => ({
+      parameters: buffers.parameters.subarray(from, to),
+      gradients: buffers.gradients.subarray(from, to),
+      first: buffers.first.subarray(from, to),
+      second: buffers.second.subarray(from, to),
+      rateFactor: group?.learningRate ?? 1,
+      weightDecay: decays ? group?.weightDecay : 0,
+    })),
+  );
+}
