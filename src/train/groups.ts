@@ -18,7 +18,7 @@ const startsWith = (path: string, start: string): boolean => path === start || p
 const covers = ({ parameters }: ParameterGroup, path: string): boolean =>
   parameters.some((start) => startsWith(path, start));
 
-/** @throws UsageError for a group that names no parameter, or has numbers that are none */
+/** @throws UsageError for a group that names no parameter or has numbers that are none, or if all is frozen */
 export function checkGroups(groups: readonly ParameterGroup[], specs: readonly ParameterSpec[]): void {
   for (const [i, { parameters, learningRate = 1, weightDecay = 0 }] of groups.entries()) {
     const stranger = parameters.find((start) => !specs.some(({ path }) => startsWith(path, start)));
@@ -30,22 +30,22 @@ export function checkGroups(groups: readonly ParameterGroup[], specs: readonly P
       if (!(Number.isFinite(value) && value >= 0))
         throw new UsageError(`optimizer.groups.${i}.${key}: expected a number of 0 or more, got ${value}`);
   }
+  if (specs.filter(({ role }) => role === "trained").every(({ path }) => isFrozen(groups, path)))
+    throw new UsageError("optimizer.groups: freeze every parameter; leave some to train");
 }
 
-/**
- * The objectives without the parameters that a group freezes: they have no gradient, and no part in its norm.
- * @throws UsageError where nothing is left to train
- */
+const isFrozen = (groups: readonly ParameterGroup[], path: string): boolean =>
+  groups.find((group) => covers(group, path))?.learningRate === 0;
+
+/** The objectives without the parameters that a group freezes: they have no gradient, and no part in its norm. */
 export function withoutFrozen(
   objectives: readonly ObjectiveEntry[],
   groups: readonly ParameterGroup[],
 ): readonly ObjectiveEntry[] {
-  return objectives.map((objective) => {
-    const trains = objective.trains.filter((path) => groups.find((group) => covers(group, path))?.learningRate !== 0);
-    if (trains.length === 0 && objective.trains.length > 0)
-      throw new UsageError(`optimizer.groups: freeze all that objective "${objective.name}" trains; leave some of it`);
-    return { ...objective, trains };
-  });
+  return objectives.map((objective) => ({
+    ...objective,
+    trains: objective.trains.filter((path) => !isFrozen(groups, path)),
+  }));
 }
 
 /** Views of one stretch of the flat buffers. */

@@ -5,6 +5,7 @@ import { UsageError } from "../errors.ts";
 import { findLikelihood } from "../models/likelihood.ts";
 import { checkSupport, statisticsOf } from "../models/statistics.ts";
 import { buildVae } from "../models/vae.ts";
+import { checkGroups } from "./groups.ts";
 import { checkMemory } from "./memory.ts";
 import type { Prepared } from "./options.ts";
 import { stepsOf } from "./schedule.ts";
@@ -13,7 +14,8 @@ import { stepsOf } from "./schedule.ts";
  * All that can be refused before a training begins, so that nothing is left behind then.
  * @param machineBytes memory of this machine, where that is known
  * @throws DataError for data that are no data sets, do not belong together, or have values that the likelihood has no
- * density for; UsageError for a likelihood that is not there, a warm-up longer than the run, or sizes beyond the memory
+ * density for; UsageError for a likelihood that is not there, a warm-up longer than the run, groups of no parameters,
+ * or sizes beyond the memory
  */
 export function prepareTraining(config: Config, data: Splits, machineBytes?: number): Prepared {
   const { kind } = config.model.likelihood;
@@ -23,7 +25,9 @@ export function prepareTraining(config: Config, data: Splits, machineBytes?: num
   checkWarmup(config, stepsOf(config, data.train.count));
   for (const split of [data.train, data.validation])
     checkSupport(split, likelihood, kind, config.data.binarization !== "none");
-  return { config, data, vae: buildVae(config.model, data.train.event, statisticsOf(data.train)) };
+  const vae = buildVae(config.model, data.train.event, statisticsOf(data.train));
+  checkGroups(config.optimizer.groups, vae.parameters);
+  return { config, data, vae };
 }
 
 function checkWarmup({ optimizer: { schedule } }: Config, totalSteps: number | null): void {

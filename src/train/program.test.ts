@@ -197,7 +197,9 @@ test("settings and groups that would make a step none are refused", async () => 
   await expect(grouped({ parameters: ["net"], learningRate: Number.NaN })).rejects.toThrow(
     "optimizer.groups.0.learningRate: expected a number of 0 or more, got NaN",
   );
-  await expect(grouped({ parameters: ["net"], learningRate: 0 })).rejects.toThrow("optimizer.groups: freeze all");
+  await expect(grouped({ parameters: ["net"], learningRate: 0 })).rejects.toThrow(
+    "optimizer.groups: freeze every parameter; leave some to train",
+  );
 });
 
 test("what is frozen has no part in the norm of the gradient", async () => {

@@ -144,6 +144,13 @@ test("optimizer.skipAbove leaves steps out and counts them; an epoch of nothing 
   );
 });
 
+test("groups that name nothing, or freeze all, are refused before a training is prepared", () => {
+  const prepare = (parameters: string[]) =>
+    prepareTraining(parseConfig({ ...base, optimizer: { groups: [{ parameters, learningRate: 0 }] } }), data);
+  expect(() => prepare(["encodr"])).toThrow('optimizer.groups.0: no parameter\'s path begins with "encodr"');
+  expect(() => prepare(["encoder", "decoder"])).toThrow("optimizer.groups: freeze every parameter");
+});
+
 test("β and the learning rate go by their schedules", () => {
   const { objective, optimizer } = parseConfig({});
   const beta = (schedule: object, steps: readonly number[]) =>
