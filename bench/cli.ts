@@ -27,7 +27,7 @@ export const cli: BenchCase = {
     try {
       const config = await writeConfig(folder);
       const steps = Math.ceil(train.count / BATCH);
-      bare.nextBatch(); // the one batch of all steps
+      await bare.nextBatch(); // the one batch of all steps
       await timeSteps(bare, steps, false);
       const ours: number[] = [];
       const theirs: number[] = [];

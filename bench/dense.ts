@@ -82,7 +82,7 @@ async function runPeer(peer: Peer, steps: number): Promise<number> {
 /** Largest relative difference of the losses before each of four steps on one batch, from the same weights. */
 async function checkSameLoss(own: OwnTraining, peer: Peer, folder: string): Promise<number> {
   const { program } = own;
-  own.nextBatch();
+  await own.nextBatch();
   const manifest: Record<string, string> = {};
   const write = async (name: string, values: Float32Array) => {
     manifest[name] = join(folder, name);

@@ -1,11 +1,12 @@
 import { type Config, parseConfig } from "../src/config.ts";
 import type { Dataset } from "../src/data/dataset.ts";
 import { permutation } from "../src/data/shuffle.ts";
-import { batchFiller } from "../src/models/batches.ts";
+import { batchFetcher } from "../src/models/batches.ts";
 import { statisticsOf } from "../src/models/statistics.ts";
 import { buildVae } from "../src/models/vae.ts";
 import { cpuBackend } from "../src/runtime/ort.node.ts";
 import { compileTraining } from "../src/train/compile.ts";
+import { threadHelpers } from "../src/train/helper.node.ts";
 import { initializeParameters } from "../src/train/initialize.ts";
 import type { TrainingProgram } from "../src/train/program.ts";
 
@@ -13,7 +14,7 @@ import type { TrainingProgram } from "../src/train/program.ts";
 export interface OwnTraining {
   readonly program: TrainingProgram;
   /** The next batch of the epoch, binarized, and its noise. */
-  nextBatch(): void;
+  nextBatch(): Promise<void>;
   /** Forward, backward and Adam on the batch that is there; the loss in nats. */
   step(): Promise<number>;
   release(): Promise<void>;
@@ -24,7 +25,7 @@ export async function ownTraining(settings: unknown, data: Dataset, threads: num
   const config: Config = parseConfig(settings, "bench");
   const { batchSize, seed } = config.train;
   const vae = buildVae(config.model, data.event, statisticsOf(data));
-  const program = await compileTraining(await cpuBackend(threads), vae, config);
+  const program = await compileTraining(await cpuBackend(threads), vae, config, await threadHelpers());
   initializeParameters(program.parameters, program.layout, vae.parameters, seed);
   const { kernels, inputs } = program;
   const arrays = {
@@ -37,18 +38,18 @@ export async function ownTraining(settings: unknown, data: Dataset, threads: num
     latent: vae.latent,
     samples: 1,
   };
-  const fill = batchFiller(data, arrays, { binarization: config.data.binarization, seed, purpose: "train" });
+  const fetch = batchFetcher(data, arrays, { binarization: config.data.binarization, seed, purpose: "train" });
   const batches = Math.floor(data.count / batchSize);
   let order: Uint32Array = new Uint32Array();
   let batch = 0; // since the start
   let step = 0;
   return {
     program,
-    nextBatch() {
+    nextBatch: () => {
       const epoch = Math.floor(batch / batches);
       const place = batch % batches;
       if (place === 0) order = permutation(data.count, epoch);
-      fill(order.subarray(place * batchSize, (place + 1) * batchSize), { epoch, step: ++batch });
+      return program.draw(fetch(order.subarray(place * batchSize, (place + 1) * batchSize), { epoch, step: ++batch }));
     },
     async step() {
       inputs.beta?.fill(config.objective.beta);
@@ -62,7 +63,7 @@ export async function ownTraining(settings: unknown, data: Dataset, threads: num
 export async function timeSteps(training: OwnTraining, steps: number, freshBatches: boolean): Promise<number> {
   const started = performance.now();
   for (let i = 0; i < steps; i++) {
-    if (freshBatches) training.nextBatch();
+    if (freshBatches) await training.nextBatch();
     await training.step();
   }
   return (performance.now() - started) / 1000;

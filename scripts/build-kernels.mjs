@@ -18,8 +18,31 @@ const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ??
 if (modified(target) <= Math.max(...sources.map(modified))) await build();
 
 async function build() {
+  const text = [
+    `// Generated from src/runtime/assembly by scripts/build-kernels.mjs. Do not edit; not in git.`,
+    ``,
+    `/** The kernels' WebAssembly module, base64. */`,
+    `export const wasm =`,
+    `  "${await compiled()}";`,
+    ``,
+    `/** The same for a memory that threads share: which kind it takes is fixed in a module. */`,
+    `export const sharedWasm =`,
+    `  "${await compiled("--enable", "threads", "--sharedMemory", "--initialMemory", "1", "--maximumMemory", "65536")}";`,
+    ``,
+  ].join("\n");
+  // By rename, so that two builds at once never leave half a file.
+  writeFileSync(`${target}.${process.pid}.tmp`, text);
+  renameSync(`${target}.${process.pid}.tmp`, target);
+}
+
+/**
+ * The module in base64.
+ * @param {readonly string[]} more options of the compiler
+ */
+async function compiled(...more) {
   let wasm;
   const options = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd", "--importMemory", "--noExportMemory"];
+  options.push(...more);
   const { error, stderr } = await asc.main([source, "--outFile", "kernels.wasm", ...options], {
     readFile: (name, folder) => {
       try {
@@ -34,15 +57,5 @@ async function build() {
     listFiles: () => [],
   });
   if (error) throw new Error(`${source} does not compile:\n${stderr}`);
-  const text = [
-    `// Generated from src/runtime/assembly by scripts/build-kernels.mjs. Do not edit; not in git.`,
-    ``,
-    `/** The kernels' WebAssembly module, base64. */`,
-    `export const wasm =`,
-    `  "${Buffer.from(wasm).toString("base64")}";`,
-    ``,
-  ].join("\n");
-  // By rename, so that two builds at once never leave half a file.
-  writeFileSync(`${target}.${process.pid}.tmp`, text);
-  renameSync(`${target}.${process.pid}.tmp`, target);
+  return Buffer.from(wasm).toString("base64");
 }

@@ -204,7 +204,12 @@ test("10,000 steps of a VAE leave resident memory as it was", { timeout: 60_000 
   await run(1, 2_000);
   const warm = resident();
   await run(2_001, 12_000);
-  expect(resident() - warm).toBeLessThan(6); // 800 bytes a step would be 7.6
+  let after = resident();
+  for (let more = 12_000; more < 15_000; more += 1_000) {
+    await run(more + 1, more + 1_000);
+    after = Math.min(after, resident()); // V8 may hold some megabytes more for a moment
+  }
+  expect(after - warm).toBeLessThan(6); // 800 bytes a step would be 7.6
   await program.release();
 });
 

@@ -1,10 +1,9 @@
-import { existsSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 import { Worker } from "node:worker_threads";
 import { type Examples, take } from "../data/dataset.ts";
 import { RunError } from "../errors.ts";
 import type { PortableModel } from "../models/portable.ts";
 import { isBuiltIn } from "../models/registry.ts";
+import { workerFile } from "../runtime/worker-file.node.ts";
 import {
   type EstimateLikelihood,
   examplesAtOnce,
@@ -29,7 +28,7 @@ export function pooledLikelihood(
   examples: number,
   samples: number,
 ): EstimateLikelihood | undefined {
-  const file = workerFile();
+  const file = workerFile(import.meta.url, "evaluate/pool-worker.node");
   const { config, event } = description;
   const atOnce = examplesAtOnce(samples);
   const taskSize = atOnce * Math.ceil(fewExamples / atOnce); // cut as one thread would
@@ -50,15 +49,6 @@ export function pooledLikelihood(
       await Promise.all(ends);
     }
   };
-}
-
-/** The file that a worker runs; from source it is the built one. Undefined where there is none, as in a bundle. */
-function workerFile(): URL | undefined {
-  const own = import.meta.url;
-  const file = own.endsWith(".ts")
-    ? new URL("../../dist/evaluate/pool-worker.node.js", own)
-    : new URL("./pool-worker.node.js", own);
-  return existsSync(fileURLToPath(file)) ? file : undefined;
 }
 
 /** Hands out the examples, a few at a time, to whichever worker is free. */

@@ -1,6 +1,7 @@
 import type { Binarization } from "../config.ts";
 import type { Examples } from "../data/dataset.ts";
-import type { Kernels } from "../runtime/kernels.ts";
+import { type Drawing, perform } from "../runtime/drawing.ts";
+import type { Kernels, Place } from "../runtime/kernels.ts";
 import { siteKey } from "../runtime/philox.ts";
 
 /** The arrays that a batch is written to, all in the kernels' memory. */
@@ -34,20 +35,34 @@ export interface BatchOptions {
   readonly purpose: string;
 }
 
+/** Fetches the rows of a batch, and says what is still to be drawn for them. */
+export type FetchBatch = (
+  rows: Uint32Array,
+  draw: { readonly epoch: number; readonly step: number },
+) => readonly Drawing[];
+
 /** Writes one batch into its arrays. */
-export type FillBatch = (rows: Uint32Array, draw: { readonly epoch: number; readonly step: number }) => void;
+export type FillBatch = (...batch: Parameters<FetchBatch>) => void;
+
+/** A function that fetches rows of a data set, binarizes or scales them, and draws their noise: see `batchFetcher`. */
+export function batchFiller(data: Examples, arrays: BatchArrays, options: BatchOptions): FillBatch {
+  const fetch = batchFetcher(data, arrays, options);
+  return (rows, draw) => {
+    for (const drawing of fetch(rows, draw)) perform(arrays.kernels, drawing, 0, arrays.weight.length);
+  };
+}
 
 /**
- * A function that fetches rows of a data set, binarizes or scales them, and draws their noise.
+ * A function that fetches rows of a data set.
  *
  * Dynamic binarization is drawn anew each epoch, static once; noise is drawn anew each step. All draws are keyed by the
  * example's own index, so they do not depend on the batch that it is in. Rows beyond those given get weight 0.
  */
-export function batchFiller(
+export function batchFetcher(
   data: Examples,
   arrays: BatchArrays,
   { binarization, seed, dataSeed = seed, purpose }: BatchOptions,
-): FillBatch {
+): FetchBatch {
   const { kernels, x, noise, weight, example, pixels, latent, samples } = arrays;
   const capacity = weight.length;
   const size = x.length / capacity;
@@ -66,16 +81,25 @@ export function batchFiller(
       else x.set(source, i * size);
     }
     const drawn = binarization === "dynamic" ? epoch : 0;
+    const drawings: Drawing[] = [];
     if (data.values instanceof Uint8Array) {
-      if (binarization === "none") kernels.unitInterval(x, pixels);
-      else kernels.binarize(x, pixels, pixelKey, drawn, example, size);
+      const grey = { out: placeOf(x), pixels: placeOf(pixels), columns: size };
+      if (binarization === "none") drawings.push({ kind: "unitInterval", ...grey });
+      else drawings.push({ kind: "binarize", ...grey, key: pixelKey, step: drawn, example: placeOf(example) });
     } else if (binarization !== "none") {
       kernels.uniforms(x, pixelKey, drawn, example, size);
       for (let i = 0; i < capacity; i++) onesBelow(x.subarray(i * size, (i + 1) * size), exampleAt(chosen[i]!));
     }
-    if (noise) kernels.normals(noise, noiseKey, step, example, latent, 0, samples);
+    if (noise)
+      drawings.push({
+        ...{ kind: "normals", out: placeOf(noise), key: noiseKey, step },
+        ...{ example: placeOf(example), columns: latent, samples },
+      });
+    return drawings;
   };
 }
+
+const placeOf = ({ byteOffset, length }: Float32Array | Uint32Array | Uint8Array): Place => ({ byteOffset, length });
 
 /** Turns uniform draws into 1 with the given probabilities, else 0: a probability of 0 is never 1, one of 1 always. */
 function onesBelow(draws: Float32Array, probabilities: ArrayLike<number>): void {

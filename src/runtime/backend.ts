@@ -8,6 +8,9 @@ export interface Value {
   readonly shape: readonly number[];
 }
 
+/** An ONNX model, as a backend takes it. */
+export type Model = Pick<Lowered, "bytes" | "precision">;
+
 export interface CompileOptions {
   /** Threads that one operator may use. Default: the backend's. */
   readonly threads?: number;
@@ -19,7 +22,7 @@ export interface Backend {
   readonly threads: number;
   /** "onnxruntime-node 1.30.0", for the record of a run. */
   readonly engine: string;
-  compile(lowered: Lowered, options?: CompileOptions): Promise<Executable>;
+  compile(model: Model, options?: CompileOptions): Promise<Executable>;
 }
 
 /** A compiled graph. */

@@ -1,6 +1,7 @@
 /** What src/runtime/assembly exports. Pointers are byte offsets into the memory that it imports. */
 export interface KernelExports {
   heapBase(): number;
+  useScratch(at: number): void;
   normals: Draw;
   uniforms: Draw;
   binarize(

@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.ts";
 import type { Draw, KernelExports } from "./kernel-exports.ts";
 import type { Key } from "./philox.ts";
-import { wasm } from "./wasm.generated.ts";
+import { sharedWasm, wasm } from "./wasm.generated.ts";
 
 /** What the optimizers have in common. */
 export interface UpdateOptions {
@@ -46,6 +46,10 @@ export interface Kernels {
   float32(length: number): Float32Array<ArrayBuffer>;
   uint32(length: number): Uint32Array<ArrayBuffer>;
   uint8(length: number): Uint8Array<ArrayBuffer>;
+  /** The arrays that were made, by this or another thread, at a place of the memory. */
+  float32At(place: Place): Float32Array<ArrayBuffer>;
+  uint32At(place: Place): Uint32Array<ArrayBuffer>;
+  uint8At(place: Place): Uint8Array<ArrayBuffer>;
   /**
    * Standard normals by Box & Muller (1958): words 0 and 1 of a block give columns 0 and 1, words 2 and 3 the next two,
    * with the radius from 32 bits (so at most 6.77) and the angle from 32 bits. In float32 with polynomials of our own;
@@ -122,6 +126,18 @@ export interface Kernels {
   sumOfSquares(x: Float32Array): number;
 }
 
+/** Where an array lies in the memory of kernels. */
+export interface Place {
+  readonly byteOffset: number;
+  readonly length: number;
+}
+
+/** Kernels on arrays that another thread made. */
+export type AttachedKernels = Omit<Kernels, "float32" | "uint32" | "uint8">;
+
+/** Bytes that a thread's kernels use for themselves. */
+export const scratchBytes = 64;
+
 const PAGE = 65536;
 const MOST_PAGES = 65536; // 4 GiB, what 32-bit pointers reach
 const ALIGNMENT = 64;
@@ -132,27 +148,43 @@ const FLUSH_EVERY = 16;
 /** What createKernels can be asked for at most. */
 export const mostKernelBytes = Math.floor(((MOST_PAGES - 1) * PAGE) / (1 + SKEW / LARGE));
 
+/** A shared memory as a buffer that is not marked as shared, which ONNX Runtime takes (alias.node.ts). */
+export type Alias = (memory: WebAssembly.Memory) => ArrayBuffer;
+
 /**
  * Kernels with a memory of their own, from which arrays of `bytes` bytes together can be made (each rounded up to a
  * multiple of 64). Runs in Node and in browsers, on a page or in a worker.
+ * @param alias makes the memory one that other threads can be handed, for `attachKernels`
  */
-export function createKernels(bytes: number): Kernels {
+export function createKernels(bytes: number, alias?: Alias): Kernels {
   const most = mostKernelBytes;
   if (!Number.isSafeInteger(bytes) || bytes < 0 || bytes > most) {
     throw new UsageError(`kernels: expected a size in bytes from 0 to ${most}, got ${bytes}`);
   }
   const skew = Math.floor(bytes / LARGE) * SKEW;
   const pages = 1 + Math.ceil((bytes + skew) / PAGE); // the first one is for the module itself
-  const memory = allocate(pages);
-  const binary = Uint8Array.from(atob(wasm), (character) => character.charCodeAt(0));
+  return kernelsOn(allocate(pages, alias !== undefined), alias);
+}
+
+/**
+ * Kernels on the memory that another thread has made, for its arrays: to make new ones is for that thread alone.
+ * @param scratch `scratchBytes` of that memory for this thread alone
+ */
+export function attachKernels(memory: WebAssembly.Memory, alias: Alias, scratch: Place): AttachedKernels {
+  return kernelsOn(memory, alias, scratch);
+}
+
+function kernelsOn(memory: WebAssembly.Memory, alias?: Alias, scratch?: Place): Kernels {
+  const binary = Uint8Array.from(atob(alias ? sharedWasm : wasm), (character) => character.charCodeAt(0));
   const instance = new WebAssembly.Instance(new WebAssembly.Module(binary), { env: { memory } });
   const run = instance.exports as unknown as KernelExports;
-  const buffer = memory.buffer as ArrayBuffer;
+  const buffer = alias ? alias(memory) : (memory.buffer as ArrayBuffer);
+  if (scratch) run.useScratch(scratch.byteOffset);
   let next = alignUp(run.heapBase());
 
   /** Offset of `size` more bytes. */
   function take(what: string, length: number, width: number): number {
-    checkInteger(`${what}: length`, length, 0, most);
+    checkInteger(`${what}: length`, length, 0, mostKernelBytes);
     const size = length * width;
     const offset = next + (size >= LARGE ? SKEW : 0);
     const left = buffer.byteLength - offset;
@@ -212,6 +244,9 @@ export function createKernels(bytes: number): Kernels {
     float32: (length) => new Float32Array(buffer, take("float32", length, 4), length),
     uint32: (length) => new Uint32Array(buffer, take("uint32", length, 4), length),
     uint8: (length) => new Uint8Array(buffer, take("uint8", length, 1), length),
+    float32At: ({ byteOffset, length }) => new Float32Array(buffer, byteOffset, length),
+    uint32At: ({ byteOffset, length }) => new Uint32Array(buffer, byteOffset, length),
+    uint8At: ({ byteOffset, length }) => new Uint8Array(buffer, byteOffset, length),
     normals: draw(run.normals, "normals"),
     uniforms: draw(run.uniforms, "uniforms"),
     binarize(out, pixels, key, step, example, columns) {
@@ -255,9 +290,9 @@ export function createKernels(bytes: number): Kernels {
   };
 }
 
-function allocate(pages: number): WebAssembly.Memory {
+function allocate(pages: number, shared: boolean): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
   } catch (error) {
     throw new UsageError(`kernels: this machine does not give ${pages * PAGE} bytes of memory; ask for less`, {
       cause: error,

@@ -1,7 +1,6 @@
 import type * as Ort from "onnxruntime-common";
 import { RunError } from "../errors.ts";
-import type { Lowered } from "../graph/lower.ts";
-import type { Backend, CompileOptions, Data, Executable, Value } from "./backend.ts";
+import type { Backend, CompileOptions, Data, Executable, Model, Value } from "./backend.ts";
 
 type OrtModule = Pick<typeof Ort, "InferenceSession" | "Tensor">;
 
@@ -38,17 +37,17 @@ export function ortBackend(ort: OrtModule, options: OrtOptions): Backend {
   const tensors = (values: Readonly<Record<string, Value>>): Record<string, Ort.Tensor> =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, tensor(value)]));
 
-  const compile = async (lowered: Lowered, { threads }: CompileOptions = {}): Promise<Executable> => {
+  const compile = async ({ bytes, precision }: Model, { threads }: CompileOptions = {}): Promise<Executable> => {
     const sessionOptions: Ort.InferenceSession.SessionOptions = {
       ...options.sessionOptions,
       intraOpNumThreads: threads ?? options.threads,
       // Its extended optimizations fuse into operators that have no float64 kernels, such as QuickGelu.
-      ...(lowered.precision === "float64" ? { graphOptimizationLevel: "basic" } : {}),
+      ...(precision === "float64" ? { graphOptimizationLevel: "basic" } : {}),
     };
     let session: Ort.InferenceSession;
     const stop = options.stopBeforeCopies;
     try {
-      const model = stop ? concatenated(stop.modelPrefix, lowered.bytes) : lowered.bytes;
+      const model = stop ? concatenated(stop.modelPrefix, bytes) : bytes;
       session = await ort.InferenceSession.create(model, sessionOptions);
     } catch (error) {
       throw new RunError(`ONNX Runtime refused the graph: ${(error as Error).message}`, { cause: error });

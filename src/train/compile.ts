@@ -7,6 +7,7 @@ import { betaObjective, negElbo, weightedMean } from "../models/objective.ts";
 import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { type TrainingProgram, trainingProgram } from "./program.ts";
+import type { Helpers } from "./team.ts";
 
 /** Rows of a batch that are computed at once. */
 export function rowsAtOnce({ train }: Pick<Config, "train">): number {
@@ -14,7 +15,12 @@ export function rowsAtOnce({ train }: Pick<Config, "train">): number {
 }
 
 /** The training program of the ELBO. Its inputs: x, noise, weight, and β, so that β may change between steps. */
-export function compileTraining(backend: Backend, vae: Vae, config: Config): Promise<TrainingProgram> {
+export function compileTraining(
+  backend: Backend,
+  vae: Vae,
+  config: Config,
+  helpers?: Helpers | undefined,
+): Promise<TrainingProgram> {
   const x = input("x", ["batch", ...vae.event]);
   const noise = input("noise", ["batch", vae.latent]);
   const weight = input("weight", ["batch"]);
@@ -25,6 +31,7 @@ export function compileTraining(backend: Backend, vae: Vae, config: Config): Pro
   };
   return trainingProgram({
     backend,
+    helpers,
     specs: vae.parameters,
     batchSize: rowsAtOnce(config),
     accumulates: rowsAtOnce(config) < config.train.batchSize,
@@ -34,6 +41,7 @@ export function compileTraining(backend: Backend, vae: Vae, config: Config): Pro
         name: "elbo",
         minimize: betaObjective(means, input("beta", [])),
         trains: vae.parameters.filter(({ role }) => role === "trained").map(({ path }) => path),
+        weights: "weight",
         terms: { negElboNats: add(means.distortionNats, means.rateNats), ...means },
       },
     ],

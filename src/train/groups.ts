@@ -30,7 +30,8 @@ export function checkGroups(groups: readonly ParameterGroup[], specs: readonly P
       if (!(Number.isFinite(value) && value >= 0))
         throw new UsageError(`optimizer.groups.${i}.${key}: expected a number of 0 or more, got ${value}`);
   }
-  if (specs.filter(({ role }) => role === "trained").every(({ path }) => isFrozen(groups, path)))
+  const trained = specs.filter(({ role }) => role === "trained");
+  if (groups.length > 0 && trained.every(({ path }) => isFrozen(groups, path)))
     throw new UsageError("optimizer.groups: freeze every parameter; leave some to train");
 }
 
@@ -48,16 +49,10 @@ export function withoutFrozen(
   }));
 }
 
-/** Views of one stretch of the flat buffers. */
-export interface Buffers {
-  readonly parameters: Float32Array;
-  readonly gradients: Float32Array;
-  readonly first: Float32Array;
-  readonly second: Float32Array;
-}
-
-/** A stretch of parameters that one step treats alike. */
-export interface Stretch extends Buffers {
+/** A stretch of the flat buffers that one step treats alike. */
+export interface Stretch {
+  readonly from: number;
+  readonly to: number;
   readonly rateFactor: number;
   /** undefined: the optimizer's own. */
   readonly weightDecay: number | undefined;
@@ -69,7 +64,6 @@ export function stretchesOf(
   specs: readonly ParameterSpec[],
   paths: readonly string[],
   groups: readonly ParameterGroup[],
-  buffers: Buffers,
 ): Stretch[] {
   const kinds = new Map<
     string,
@@ -87,10 +81,8 @@ export function stretchesOf(
   }
   return [...kinds.values()].flatMap(({ paths: own, group, decays }) =>
     rangesOf(layout, own).map(([from, to]) => ({
-      parameters: buffers.parameters.subarray(from, to),
-      gradients: buffers.gradients.subarray(from, to),
-      first: buffers.first.subarray(from, to),
-      second: buffers.second.subarray(from, to),
+      from,
+      to,
       rateFactor: group?.learningRate ?? 1,
       weightDecay: decays ? group?.weightDecay : 0,
     })),

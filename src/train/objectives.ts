@@ -29,6 +29,11 @@ export interface ObjectiveEntry {
   /** Scalars reported beside the loss. */
   readonly terms?: Readonly<Record<string, Tensor>>;
   readonly updates?: readonly StateUpdate[];
+  /**
+   * The input (batch) with the weights of the examples, where everything that the objective gives is a mean by them, or
+   * a total: then several threads may each compute a part of the batch.
+   */
+  readonly weights?: string;
 }
 
 /** Name of the loss among the outputs. */

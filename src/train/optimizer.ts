@@ -45,10 +45,18 @@ export function checkSettings(settings: OptimizerSettings): void {
   for (const key of numbers) if (!Number.isFinite(given[key])) refuse(key, "a number", given[key]);
 }
 
+/** The views of one stretch of the flat buffers. */
+export interface StretchBuffers {
+  readonly parameters: Float32Array;
+  readonly gradients: Float32Array;
+  readonly first: Float32Array;
+  readonly second: Float32Array;
+}
+
 /** One step of the optimizer along the gradients times `scale`. @param step counted from 1 */
 export function update(
-  kernels: Kernels,
-  stretches: readonly Stretch[],
+  kernels: Pick<Kernels, "adam" | "adamax" | "momentum">,
+  stretches: readonly (Stretch & StretchBuffers)[],
   settings: OptimizerSettings,
   step: number,
   scale: number,

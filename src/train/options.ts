@@ -4,6 +4,7 @@ import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import type { Storage } from "../storage/storage.ts";
 import type { MetricsRow, Parts } from "./metrics.ts";
+import type { Helpers } from "./team.ts";
 
 /** What training tells while it runs. */
 export type ProgressEvent =
@@ -39,6 +40,8 @@ export interface TrainOptions extends Prepared {
   /** Where the run's files go. The caller holds its lock. */
   readonly storage: Storage;
   readonly backend: Backend;
+  /** Given these, each of the backend's threads computes a part of a batch. */
+  readonly helpers?: Helpers | undefined;
   /** Goes on from the newest checkpoint, if there is one. */
   readonly resume?: boolean;
   /** Ends the run after the step under way, with a checkpoint. */

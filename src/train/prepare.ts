@@ -1,6 +1,6 @@
 import type { Config } from "../config.ts";
 import { checkSplits } from "../data/check.ts";
-import type { Splits } from "../data/dataset.ts";
+import { imageShape, type Splits } from "../data/dataset.ts";
 import { UsageError } from "../errors.ts";
 import { findLikelihood } from "../models/likelihood.ts";
 import { checkSupport, statisticsOf } from "../models/statistics.ts";
@@ -28,6 +28,12 @@ export function prepareTraining(config: Config, data: Splits, machineBytes?: num
   const vae = buildVae(config.model, data.train.event, statisticsOf(data.train));
   checkGroups(config.optimizer.groups, vae.parameters);
   return { config, data, vae };
+}
+
+/** What is allowed and hardly meant. */
+export function adviceOn(config: Config, { train: { event } }: Splits): string | undefined {
+  if (config.model.likelihood.kind !== "bernoulli" || imageShape(event)?.channels !== 3) return undefined;
+  return "The Bernoulli likelihood is for black and white pixels, and these pictures have colours: --set model.likelihood.kind=normal model.likelihood.variance=global is meant for them.";
 }
 
 function checkWarmup({ optimizer: { schedule } }: Config, totalSteps: number | null): void {

@@ -1,17 +1,17 @@
 import { NumericalError, UsageError } from "../errors.ts";
-
-import type { Signature } from "../graph/lower.ts";
-import { sizeAt } from "../graph/shape.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import type { Backend, Data } from "../runtime/backend.ts";
-import { createKernels, type Kernels } from "../runtime/kernels.ts";
-import { compile, type Program } from "../runtime/program.ts";
-import { accumulate, type Batches, type Gathering } from "./accumulate.ts";
+import type { Drawing } from "../runtime/drawing.ts";
+import type { Kernels } from "../runtime/kernels.ts";
+import { type Batches, checkWeight, type Gathering, gatherResults, noExamples } from "./accumulate.ts";
 import { firstNonFinite } from "./diagnose.ts";
-import { checkGroups, type ParameterGroup, type Stretch, stretchesOf, withoutFrozen } from "./groups.ts";
-import { type Layout, layoutOf, rangesOf, viewOf } from "./layout.ts";
-import { checkObjectives, lossName, type ObjectiveEntry, outputsOf, type StateUpdate } from "./objectives.ts";
-import { checkSettings, type OptimizerSettings, update } from "./optimizer.ts";
+import { checkGroups, type ParameterGroup, withoutFrozen } from "./groups.ts";
+import { type Layout, layoutOf, viewOf } from "./layout.ts";
+import { createMember } from "./member.ts";
+import { checkObjectives, lossName, type ObjectiveEntry, type StateUpdate } from "./objectives.ts";
+import { checkSettings, type OptimizerSettings } from "./optimizer.ts";
+import { type LoweredObjective, layOut, lowerObjectives, rowsOf } from "./plan.ts";
+import { assemble, type Helpers, membersFor } from "./team.ts";
 
 export interface TrainingOptions {
   readonly backend: Backend;
@@ -26,6 +26,8 @@ export interface TrainingOptions {
   /** A step may be made of several batches, for which gradients are kept beside each other's mean. */
   readonly accumulates?: boolean;
   readonly groups?: readonly ParameterGroup[];
+  /** Given these, each of the backend's threads computes a part of a batch where that can be done. */
+  readonly helpers?: Helpers | undefined;
 }
 
 export interface Skips {
@@ -69,6 +71,8 @@ export interface TrainingProgram {
   readonly skipped: ReadonlyMap<string, Skips>;
   /** The arrays behind every input that is not a parameter: fill them, then step. */
   readonly inputs: Readonly<Record<string, Float32Array>>;
+  /** Draws the numbers of a batch, each thread those of its rows. */
+  draw(drawings: readonly Drawing[]): Promise<void>;
   /**
    * One optimizer step of every objective that is due, in their order: each sees what those before it changed.
    * @param step counted from 1
@@ -79,15 +83,15 @@ export interface TrainingProgram {
    * Moves the average towards the parameters: average ← d·average + (1 − d)·parameters, with d = decay, or less in the
    * first steps, (1 + t)/(10 + t), so that it does not cling to the initial weights.
    */
-  averageParameters(step: number, decay: number): void;
+  averageParameters(step: number, decay: number): Promise<void>;
   release(): Promise<void>;
 }
 
-/** One objective, compiled. What is applied is gathered from several batches, or else the outputs themselves. */
-interface Entry extends Gathering {
-  readonly objective: ObjectiveEntry;
-  readonly program: Program;
-  readonly stretches: readonly Stretch[];
+/** One objective, and where its numbers are. */
+interface Entry extends Gathering, LoweredObjective {
+  readonly index: number;
+  /** Of each member, by name. */
+  readonly results: readonly Readonly<Record<string, Float32Array>>[];
 }
 
 /** Adam squares gradients in float32: beyond its largest number the second moment would be infinite. */
@@ -96,94 +100,97 @@ const largestSquares = 3.4e38;
 const mostSkipped = 100;
 
 export async function trainingProgram(options: TrainingOptions): Promise<TrainingProgram> {
-  const { backend, specs, batchSize, groups = [], accumulates = false } = options;
+  const { backend, specs, batchSize, groups = [], average = false, accumulates = false, helpers } = options;
   checkObjectives(options.objectives, specs);
   checkGroups(groups, specs);
-  const objectives = withoutFrozen(options.objectives, groups);
-  const layout = layoutOf(specs);
-  const tensors = new Map(specs.map(({ path, tensor }) => [path, tensor]));
-  const compiled = await Promise.all(
-    objectives.map(async (objective) => {
-      const outputs = outputsOf(objective, tensors);
-      return { objective, program: await compile(backend, outputs) };
+  const objectives = lowerObjectives(withoutFrozen(options.objectives, groups), specs);
+  const members = helpers ? membersFor(backend.threads, batchSize, layoutOf(specs).total, objectives) : 1;
+  const { extraBytes = 0 } = options;
+  const { kernels, layout, plan, inputs } = layOut(objectives, {
+    ...{ specs, batchSize, members, average, accumulates, groups, extraBytes },
+    alias: helpers?.alias,
+  });
+  const team = assemble(await createMember(backend, kernels, plan, 0), plan, kernels.memory, helpers);
+  const at = kernels.float32At;
+  const parameters = at(plan.parameters);
+  const slots = new Map(layout.slots.map((slot) => [slot.path, slot]));
+  const skipped = new Map(objectives.map(({ objective }): [string, Skips] => [objective.name, { total: 0, inRow: 0 }]));
+  const moments = new Map(
+    objectives.map(({ objective: { name } }, i) => {
+      const { first, second } = plan.entries[i]!;
+      return [name, { first: at(first), second: at(second) }];
     }),
   );
-  const floats = (signature: Signature): number => Math.ceil(sizeAt(signature.shape, batchSize) / 16) * 16;
-  const given = compiled.flatMap(({ program }) => program.inputs.filter(({ name }) => !tensors.has(name)));
-  const results = compiled.flatMap(({ program }) =>
-    program.outputs.filter(({ name }) => !name.startsWith("gradient:")),
-  );
-  const buffers = (options.average ? 2 : 1) + (accumulates ? 4 : 3) * objectives.length;
-  const total = buffers * layout.total + [...given, ...results].reduce((sum, signature) => sum + floats(signature), 0);
-  const kernels = createKernels(4 * total + 64 * (given.length + results.length + buffers) + (options.extraBytes ?? 0));
 
-  const parameters = kernels.float32(layout.total);
-  const average = options.average ? kernels.float32(layout.total) : undefined;
-  const slots = new Map(layout.slots.map((slot) => [slot.path, slot]));
-  const inputs: Record<string, Float32Array> = {};
-  for (const { name, shape, dtype } of given) {
-    if (dtype !== "float")
-      throw new UsageError(
-        `input "${name}": a training program takes floats, got ${dtype}; convert it in the graph with asInt`,
-      );
-    inputs[name] ??= kernels.float32(sizeAt(shape, batchSize));
-  }
-  const feedsOf = (program: Program): Record<string, Data> =>
+  const entries = objectives.map((objective, index): Entry => {
+    const results = plan.entries[index]!.parts.map((part) =>
+      Object.fromEntries(part.results.map((place) => [place.name, at(place)])),
+    );
+    const gathered = Object.fromEntries(Object.entries(results[0]!).map(([name, array]) => [name, array.slice()]));
+    const sums = new Set(Object.keys(gathered).filter((name) => /^(total|count):/.test(name)));
+    return { ...objective, index, results, gathered, sums };
+  });
+
+  const feedsOf = ({ lowered }: Entry): Record<string, Data> =>
     Object.fromEntries(
-      program.inputs.map(({ name }) => {
+      lowered.inputs.map(({ name }) => {
         const slot = slots.get(name);
         return [name, slot ? viewOf(parameters, slot) : inputs[name]!];
       }),
     );
-  const skipped = new Map(objectives.map(({ name }): [string, Skips] => [name, { total: 0, inRow: 0 }]));
-  const moments = new Map<string, { first: Float32Array; second: Float32Array }>();
 
-  const entries = compiled.map(({ objective, program }): Entry => {
-    const computed = kernels.float32(layout.total);
-    const gradients = accumulates ? kernels.float32(layout.total) : computed;
-    const own = { first: kernels.float32(layout.total), second: kernels.float32(layout.total) };
-    moments.set(objective.name, own);
-    const outputs: Record<string, Float32Array> = {};
-    for (const { name, shape } of program.outputs) {
-      const slot = name.startsWith("gradient:") ? slots.get(name.slice("gradient:".length)) : undefined;
-      outputs[name] = slot ? viewOf(computed, slot) : kernels.float32(sizeAt(shape, batchSize));
-    }
-    const sums = new Set(Object.keys(outputs).filter((name) => /^(total|count):/.test(name)));
-    const scalars = Object.entries(outputs).filter(([name]) => !name.startsWith("gradient:"));
-    return {
-      objective,
-      program,
-      sums,
-      run: program.bind(batchSize, feedsOf(program), outputs),
-      outputs,
-      applied: accumulates ? Object.fromEntries(scalars.map(([name, value]) => [name, value.slice()])) : outputs,
-      gradients: rangesOf(layout, new Set(objective.trains)).map(([from, to]) => ({
-        computed: computed.subarray(from, to),
-        applied: gradients.subarray(from, to),
-      })),
-      stretches: stretchesOf(layout, specs, objective.trains, groups, { parameters, gradients, ...own }),
-    };
-  });
-
-  const diagnose = ({ program, objective }: Entry, step: number, what: string): Promise<NumericalError> =>
+  const diagnose = (entry: Entry, step: number, what: string): Promise<NumericalError> =>
     firstNonFinite(
       backend,
-      program.lowered,
-      feedsOf(program),
-      `${what} of objective "${objective.name}" at step ${step}`,
+      entry.lowered,
+      feedsOf(entry),
+      `${what} of objective "${entry.objective.name}" at step ${step}`,
     );
 
-  /** What is wrong with the numbers that a run gave, or the squared norm of the gradient. */
-  const inspected = (entry: Entry): number | string => {
-    const { objective, applied } = entry;
-    const loss = applied[lossName]![0]!;
-    const terms = Object.keys(objective.terms ?? {}).map((name) => applied[`term:${name}`]![0]!);
-    if (!Number.isFinite(loss) || !terms.every(Number.isFinite)) return `the loss (${loss})`;
+  /** The weight of each member's rows, together that of the batch. */
+  const weightsOf = ({ objective }: Entry, total?: number): number[] => {
+    if (members === 1) return [total ?? 1];
+    const all = inputs[objective.weights!]!;
+    const sums = Array.from({ length: members }, (_, i) => {
+      const { from, to } = rowsOf(batchSize, i, members);
+      return all.subarray(from, to).reduce((sum, weight) => sum + weight, 0);
+    });
+    const sum = sums.reduce((a, b) => a + b);
+    return total === undefined ? sums : sums.map((weight) => (weight * total) / sum);
+  };
+
+  /** Computes the loss and its gradient, of one batch or of several. */
+  const compute = async (entry: Entry, batches: Batches | undefined) => {
+    const { name } = entry.objective;
+    let before = 0;
     let squares = 0;
-    for (const gradient of entry.gradients) squares += kernels.sumOfSquares(gradient.applied);
+    let bad: number | undefined;
+    for (let i = 0; i < (batches?.count ?? 1); i++) {
+      const weight = await batches?.fill(i, name);
+      if (weight !== undefined) checkWeight(weight, i, name);
+      if (weight === 0) continue;
+      const weights = weightsOf(entry, weight);
+      await team.together({ kind: "run", entry: entry.index, weights });
+      squares = await team.together({ kind: "gather", entry: entry.index, weights, before });
+      let finite = Number.isFinite(squares);
+      for (const [j, part] of weights.entries()) {
+        if (part === 0) continue;
+        finite = gatherResults(entry, entry.results[j]!, part, before) && finite;
+        before += part;
+      }
+      if (!finite) bad ??= i;
+    }
+    if (before === 0) noExamples(name);
+    return { squares, bad };
+  };
+
+  /** What is wrong with the numbers that a run gave, or the squared norm of the gradient. */
+  const inspected = ({ objective, gathered, sums }: Entry, squares: number): number | string => {
+    const loss = gathered[lossName]![0]!;
+    const terms = Object.keys(objective.terms ?? {}).map((name) => gathered[`term:${name}`]![0]!);
+    if (!Number.isFinite(loss) || !terms.every(Number.isFinite)) return `the loss (${loss})`;
     if (!(squares < largestSquares)) return "the gradient";
-    for (const name of entry.sums)
-      if (!applied[name]!.every(Number.isFinite)) return `the ${name.replace(":", " for ")}`;
+    for (const name of sums) if (!gathered[name]!.every(Number.isFinite)) return `the ${name.replace(":", " for ")}`;
     return squares;
   };
 
@@ -193,14 +200,16 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     settings: OptimizerSettings,
     { beforeCommit, batches }: StepOptions,
   ): Promise<StepResult> => {
-    const { objective, applied } = entry;
+    const { objective, gathered } = entry;
     const { name, every = 1 } = objective;
-    const bad = batches ? await accumulate(kernels, name, entry, batches) : await entry.run();
-    const squares = inspected(entry);
+    const computed = await compute(entry, batches);
+    const squares = inspected(entry, computed.squares);
     const { clip, skipAbove } = settings;
     const result = {
-      loss: applied[lossName]![0]!,
-      terms: Object.fromEntries(Object.keys(objective.terms ?? {}).map((term) => [term, applied[`term:${term}`]![0]!])),
+      loss: gathered[lossName]![0]!,
+      terms: Object.fromEntries(
+        Object.keys(objective.terms ?? {}).map((term) => [term, gathered[`term:${term}`]![0]!]),
+      ),
       gradientNorm: typeof squares === "number" ? Math.sqrt(squares) : Number.NaN,
     };
     const skips = skipped.get(name)!;
@@ -211,15 +220,15 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
       return { ...result, skipped: true };
     }
     if (typeof squares === "string") {
-      if (bad !== undefined) batches?.fill(bad, name);
+      if (computed.bad !== undefined) await batches?.fill(computed.bad, name);
       throw await diagnose(entry, step, squares);
     }
     skips.inRow = 0;
     await beforeCommit?.();
     const taken = Math.floor(step / every) - skips.total; // Adam corrects for the steps that its moments have seen
     const scale = typeof clip === "number" && result.gradientNorm > clip ? clip / result.gradientNorm : 1;
-    update(kernels, entry.stretches, settings, taken, scale);
-    for (const change of objective.updates ?? []) commit(viewOf(parameters, slots.get(change.path)!), change, applied);
+    await team.together({ kind: "update", entry: entry.index, settings, step: taken, scale });
+    for (const change of objective.updates ?? []) commit(viewOf(parameters, slots.get(change.path)!), change, gathered);
     return { ...result, skipped: false };
   };
 
@@ -227,10 +236,13 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     kernels,
     layout,
     parameters,
-    average,
+    average: plan.average && at(plan.average),
     moments,
     skipped,
     inputs,
+    async draw(drawings) {
+      await team.together({ kind: "draw", drawings });
+    },
     async step(step, settings, stepOptions = {}) {
       checkSettings(settings);
       if (stepOptions.batches && !accumulates)
@@ -246,12 +258,10 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
       }
       return results;
     },
-    averageParameters(step, decay) {
-      if (average) kernels.average(average, parameters, Math.min(decay, (1 + step) / (10 + step)));
+    async averageParameters(step, decay) {
+      if (plan.average) await team.together({ kind: "average", decay: Math.min(decay, (1 + step) / (10 + step)) });
     },
-    async release() {
-      await Promise.all(entries.map(({ program }) => program.release()));
-    },
+    release: () => team.release(),
   };
 }
 
@@ -265,10 +275,10 @@ function tooManySkipped(objective: string, step: number, norm: number, skipAbove
 function commit(
   state: Float32Array,
   { path, decay }: StateUpdate,
-  applied: Readonly<Record<string, Float32Array>>,
+  gathered: Readonly<Record<string, Float32Array>>,
 ): void {
-  const total = applied[`total:${path}`]!;
-  const count = applied[`count:${path}`];
+  const total = gathered[`total:${path}`]!;
+  const count = gathered[`count:${path}`];
   const share = count ? state.length / count.length : 1; // elements that one count is for
   for (let i = 0; i < state.length; i++) {
     const counted = count ? count[Math.floor(i / share)]! : 1;

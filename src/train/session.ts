@@ -2,7 +2,7 @@ import type { Dataset } from "../data/dataset.ts";
 import { NumericalError, RunError } from "../errors.ts";
 import { elboScorer } from "../evaluate/elbo.ts";
 import { meanAndError } from "../evaluate/figures.ts";
-import { batchFiller, type FillBatch } from "../models/batches.ts";
+import { batchFetcher, type FetchBatch } from "../models/batches.ts";
 import { saveModel } from "../models/portable.ts";
 import type { Vae } from "../models/vae.ts";
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
@@ -22,7 +22,8 @@ export type Cursor = {
 export interface Session {
   readonly vae: Vae;
   readonly program: TrainingProgram;
-  readonly fill: FillBatch;
+  /** Writes a batch to the inputs of the program. */
+  fill(...batch: Parameters<FetchBatch>): Promise<void>;
   readonly cursor: Cursor;
   /** Whether an earlier session's checkpoint was loaded. */
   readonly resumed: boolean;
@@ -37,11 +38,12 @@ export interface Session {
   release(): Promise<void>;
 }
 
-export async function openSession({ data, config, vae, storage, backend, resume }: TrainOptions): Promise<Session> {
+export async function openSession(options: TrainOptions): Promise<Session> {
+  const { data, config, vae, storage, backend, helpers, resume } = options;
   const { seed } = config.train;
   const rows = rowsAtOnce(config);
   const { binarization, seed: dataSeed } = config.data;
-  const program = await compileTraining(backend, vae, config);
+  const program = await compileTraining(backend, vae, config, helpers);
   const { kernels, inputs, parameters, average } = program;
   const arrays = {
     kernels,
@@ -81,13 +83,14 @@ export async function openSession({ data, config, vae, storage, backend, resume 
   const viewsOf = (buffer: Float32Array): Record<string, Float32Array> =>
     Object.fromEntries(program.layout.slots.map((slot) => [slot.path, viewOf(buffer, slot)]));
   const scorer = await elboScorer(backend, vae, viewsOf(scored), rows);
+  const fetch = batchFetcher(data.train, arrays, { binarization, seed, dataSeed, purpose: "train" });
   const started = performance.now();
   const seconds = () => (saved?.seconds ?? 0) + (performance.now() - started) / 1000;
 
   return {
     vae,
     program,
-    fill: batchFiller(data.train, arrays, { binarization, seed, dataSeed, purpose: "train" }),
+    fill: (rows, draw) => program.draw(fetch(rows, draw)),
     cursor,
     resumed: saved !== undefined,
     seconds,

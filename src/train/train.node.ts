@@ -11,9 +11,10 @@ import { cpuBackend } from "../runtime/ort.node.ts";
 import { directoryStorage } from "../storage/directory.node.ts";
 import { version } from "../version.node.ts";
 import { checkTrainOptions, type TrainOptions } from "./arguments.ts";
+import { threadHelpers } from "./helper.node.ts";
 import { machineBytes } from "./memory.node.ts";
 import type { Prepared, ProgressEvent } from "./options.ts";
-import { prepareTraining } from "./prepare.ts";
+import { adviceOn, prepareTraining } from "./prepare.ts";
 import { checkData, isFresh, resumedConfig } from "./resume.node.ts";
 import { type TrainResult as ModelResult, trainModel } from "./train.ts";
 
@@ -48,9 +49,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     // The last bits of a matrix product may depend on how many threads share it.
     const backend = await cpuBackend(options.threads ?? record?.threads);
     if (record) noteChanges(record, backend, options);
-    const { signal, onProgress } = options;
+    const advice = fresh ? adviceOn(config, data) : undefined;
+    if (advice) options.onProgress?.({ kind: "note", text: advice });
+    const { signal } = options;
+    const onProgress = options.resume ? tellingBeginning(options) : options.onProgress;
     const result = await trainModel(
-      { data, config, vae, storage, backend, resume: !fresh, signal, onProgress },
+      { data, config, vae, storage, backend, helpers: await threadHelpers(), resume: !fresh, signal, onProgress },
       async () => {
         await storage.write("config.json", `${JSON.stringify(config, null, 2)}\n`);
         if (!record) await writeRecord(storage, recordOf(config, data, backend, options));
@@ -98,6 +102,15 @@ function noteChanges(record: RunRecord, backend: Backend, { onProgress }: TrainO
   if (changes.length === 0) return;
   const list = changes.map((key) => `${key} ${record[key]} before, ${now[key]} now`).join("; ");
   onProgress?.({ kind: "note", text: `Not as the run began (${list}): its numbers may differ in the last bits.` });
+}
+
+/** Where a run was to be resumed and has no checkpoint, says so as it begins. */
+function tellingBeginning({ out, onProgress }: TrainOptions): TrainOptions["onProgress"] {
+  return (event) => {
+    if (event.kind === "start" && event.resumedFrom === undefined)
+      onProgress?.({ kind: "note", text: `${out}: has no checkpoint to resume from: training begins anew.` });
+    onProgress?.(event);
+  };
 }
 
 /** Config, settings and options put together, the latter over the former. */

@@ -102,10 +102,10 @@ async function loop(
     const results = await program.step(
       step,
       { ...config.optimizer, learningRate },
-      { ...filled(session, config, rows, { epoch, step }), ...(due ? { beforeCommit: save } : {}) },
+      { ...(await filled(session, config, rows, { epoch, step })), ...(due ? { beforeCommit: save } : {}) },
     );
     const result = results.get("elbo")!;
-    if (average !== null && !result.skipped) program.averageParameters(step, average);
+    if (average !== null && !result.skipped) await program.averageParameters(step, average);
     cursor.step = step;
     note(cursor, result, rows.length);
 
@@ -177,23 +177,23 @@ function noteValidation(
 }
 
 /** The batch of a step: written at once, or in parts as the step asks for them. */
-function filled(
+async function filled(
   { fill }: Session,
   config: Config,
   rows: Uint32Array,
   draw: { readonly epoch: number; readonly step: number },
-): StepOptions {
+): Promise<StepOptions> {
   const atOnce = rowsAtOnce(config);
   if (atOnce === config.train.batchSize) {
-    fill(rows, draw);
+    await fill(rows, draw);
     return {};
   }
   return {
     batches: {
       count: Math.ceil(rows.length / atOnce),
-      fill(i) {
+      async fill(i) {
         const part = rows.subarray(i * atOnce, (i + 1) * atOnce);
-        fill(part, draw);
+        await fill(part, draw);
         return part.length;
       },
     },

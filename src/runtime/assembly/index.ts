@@ -5,6 +5,7 @@
 
 export { binarize, normals, uniforms, unitInterval } from "./draws";
 export { adam, adamax, average, flush, momentum, sumOfSquares } from "./optimizers";
+export { useScratch } from "./scratch";
 
 /** The first byte that the caller may use. */
 export function heapBase(): usize {

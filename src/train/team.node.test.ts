@@ -1,0 +1,235 @@
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { constantStart, settings, stateOf } from "../../test/training.ts";
+import { RunError } from "../errors.ts";
+import { add, mul, square, sub } from "../graph/ops/arithmetic.ts";
+import { linear } from "../graph/ops/linear.ts";
+import { reshape, sum } from "../graph/ops/structure.ts";
+import { input, type Tensor } from "../graph/tensor.ts";
+import { weightedMean } from "../models/objective.ts";
+import { parameterTree } from "../nn/parameters.ts";
+import { sharedAlias } from "../runtime/alias.node.ts";
+import { attachKernels, createKernels, scratchBytes } from "../runtime/kernels.ts";
+import { cpuBackend } from "../runtime/ort.node.ts";
+import { siteKey } from "../runtime/philox.ts";
+import { threadHelpers } from "./helper.node.ts";
+import { initializeParameters } from "./initialize.ts";
+import { rowsOf, shareOf } from "./plan.ts";
+import { type TrainingOptions, type TrainingProgram, trainingProgram } from "./program.ts";
+import { type Helpers, membersFor } from "./team.ts";
+import { train } from "./train.node.ts";
+
+const rows = 100;
+
+/** Two objectives over one net, the second with two draws for each row, and a running mean as state. */
+function net(batchSize = rows): Omit<TrainingOptions, "backend"> {
+  const { root, specs } = parameterTree();
+  const w = root.parameter("net.weight", [3, 40], { kind: "normal", standardDeviation: 1 });
+  const b = root.parameter("net.bias", [40], constantStart(0.1));
+  const v = root.parameter("top", [40, 1], { kind: "normal", standardDeviation: 0.2 });
+  root.state("mean", [1], constantStart(0));
+  const [x, y, weight] = [input("x", ["batch", 3]), input("y", ["batch"]), input("weight", ["batch"])];
+  const scale = input("scale", []);
+  const out = (data: Tensor) => linear(square(linear(data, w, b)), v, input("offset", [1]));
+  const error = square(sub(reshape(out(x), ["batch"]), y));
+  const minimize = mul(weightedMean(error, weight), scale);
+  const updates = [
+    { path: "mean", total: reshape(sum(mul(weight, y)), [1]), count: reshape(sum(weight), [1]), decay: 0.5 },
+  ];
+  const noise = input("noise", ["2*batch", 3]);
+  const noisy = reshape(out(noise), [2, "batch"]);
+  const second = weightedMean(sum(square(sub(noisy, reshape(y, [1, "batch"]))), [0]), weight);
+  return {
+    specs,
+    batchSize,
+    average: true,
+    objectives: [
+      {
+        ...{ name: "first", minimize, trains: ["net.weight", "net.bias", "top"], weights: "weight" },
+        ...{ terms: { twice: add(minimize, minimize) }, updates },
+      },
+      { name: "second", minimize: second, trains: ["top", "net.bias"], every: 2, weights: "weight" },
+    ],
+  };
+}
+
+const number = (i: number) => Math.sin(12.9898 * i) * 2;
+
+function fill({ inputs }: TrainingProgram, step: number, present = rows): number {
+  for (const name of ["x", "y", "noise"])
+    for (let i = 0; i < inputs[name]!.length; i++) inputs[name]![i] = number(i + 1000 * step + name.length);
+  inputs.weight!.fill(0);
+  for (let i = 0; i < present; i++) inputs.weight![i] = 1 + (i % 3);
+  inputs.scale!.fill(1.5);
+  inputs.offset!.fill(0.25);
+  return inputs.weight!.reduce((total, weight) => total + weight, 0);
+}
+
+async function trained(threads: number, options: Partial<TrainingOptions> = {}, present = [rows, 100, 40, 70]) {
+  const own = { ...net(options.batchSize), ...options };
+  const program = await trainingProgram({
+    ...{ backend: await cpuBackend(threads), ...own },
+    helpers: threads > 1 ? await threadHelpers() : undefined,
+  });
+  initializeParameters(program.parameters, program.layout, own.specs, 0);
+  program.average!.set(program.parameters);
+  const results = [];
+  for (let step = 1; step <= 6; step++) {
+    const weights = present[(step - 1) % present.length]!;
+    fill(program, step, weights);
+    const batches = {
+      count: 3,
+      fill: (i: number) => (i === 1 ? 0 : fill(program, step + 10 * i, Math.min(weights, own.batchSize))),
+    };
+    results.push(
+      ...(
+        await program.step(step, { ...settings, epsilon: 1, clip: 1 }, options.accumulates ? { batches } : {})
+      ).values(),
+    );
+    await program.averageParameters(step, 0.9);
+  }
+  const state = [...stateOf(program), program.average!.slice()];
+  await program.release();
+  return { results, state };
+}
+
+const close = (a: readonly Float32Array[], b: readonly Float32Array[]) => {
+  for (const [i, array] of a.entries())
+    for (const [j, value] of array.entries())
+      expect(Math.abs(value - b[i]![j]!), `array ${i}, element ${j}`).toBeLessThan(2e-5 * (1 + Math.abs(value)));
+};
+
+test("several threads take the steps that one takes: shared rows, partial batches, state, clipping, average", async () => {
+  const one = await trained(1);
+  const three = await trained(3);
+  close(one.state, three.state);
+  for (const [i, result] of one.results.entries()) {
+    expect(three.results[i]!.loss / result.loss).toBeCloseTo(1, 4);
+    expect(three.results[i]!.gradientNorm / result.gradientNorm).toBeCloseTo(1, 4);
+    for (const [name, term] of Object.entries(result.terms))
+      expect(three.results[i]!.terms[name]! / term).toBeCloseTo(1, 4);
+  }
+  expect(await trained(3)).toEqual(three); // to the bit
+});
+
+test("several threads gather several batches as one does", async () => {
+  const one = await trained(1, { accumulates: true });
+  const two = await trained(2, { accumulates: true });
+  close(one.state, two.state);
+});
+
+test("each thread draws for its rows what one thread draws for all", async () => {
+  const program = await trainingProgram({
+    ...{ backend: await cpuBackend(3), ...net(), helpers: await threadHelpers() },
+    extraBytes: 4096 + 5 * rows,
+  });
+  const { kernels, inputs } = program;
+  const [example, pixels] = [kernels.uint32(rows), kernels.uint8(3 * rows)];
+  for (let i = 0; i < rows; i++) example[i] = 7 * i;
+  for (let i = 0; i < pixels.length; i++) pixels[i] = (37 * i) % 256;
+  const [x, noise] = [inputs.x!, inputs.noise!];
+  const [one, other] = [siteKey(1, "a"), siteKey(1, "b")];
+  const place = ({ byteOffset, length }: Float32Array | Uint32Array | Uint8Array) => ({ byteOffset, length });
+  await program.draw([
+    { kind: "binarize", out: place(x), pixels: place(pixels), key: one, step: 3, example: place(example), columns: 3 },
+    { kind: "normals", out: place(noise), key: other, step: 4, example: place(example), columns: 3, samples: 2 },
+  ]);
+  const drawn = [x.slice(), noise.slice()];
+  kernels.binarize(x, pixels, one, 3, example, 3);
+  kernels.normals(noise, other, 4, example, 3, 0, 2);
+  expect(drawn).toEqual([x.slice(), noise.slice()]);
+  await program.draw([{ kind: "unitInterval", out: place(x), pixels: place(pixels), columns: 3 }]);
+  expect([...x]).toEqual([...pixels].map((value) => Math.fround(value / 255)));
+  await program.release();
+});
+
+test("rows and parameters are shared out, each once; parameters at multiples of 16", () => {
+  for (const members of [1, 2, 3, 7]) {
+    const all = Array.from({ length: members }, (_, i) => i);
+    expect(all.flatMap((i) => Object.values(rowsOf(100, i, members))).slice(1, -1)).toEqual(
+      all.slice(1).flatMap((i) => [Math.floor((100 * i) / members), Math.floor((100 * i) / members)]),
+    );
+    const stretches = [
+      { from: 16, to: 48, name: "a" },
+      { from: 64, to: 80, name: "b" },
+      { from: 320, to: 640, name: "c" },
+    ];
+    const seen = all.flatMap((i) => shareOf(stretches, i, members));
+    for (const stretch of stretches) {
+      const parts = seen.filter(({ name }) => name === stretch.name);
+      expect(parts[0]!.from).toBe(stretch.from);
+      expect(parts.at(-1)!.to).toBe(stretch.to);
+      for (const [i, part] of parts.slice(1).entries()) expect(part.from).toBe(parts[i]!.to);
+    }
+    expect(seen.every(({ from, to }) => from % 16 === 0 && to % 16 === 0 && from < to)).toBe(true);
+  }
+});
+
+test("threads share only what is made of its examples, and rows enough", () => {
+  const [batch, given] = [["batch"] as const, { dtype: "float" } as const];
+  const of = (inputs: readonly { name: string; shape: readonly ("batch" | number)[] }[], weights?: string) =>
+    [{ objective: { weights }, inputs: inputs.map((one) => ({ ...one, ...given })) }] as never;
+  const weight = { name: "weight", shape: batch };
+  expect(membersFor(8, 128, 1000, of([weight], "weight"))).toBe(4);
+  expect(membersFor(2, 128, 1000, of([weight], "weight"))).toBe(2);
+  expect(membersFor(2, 63, 1000, of([weight], "weight"))).toBe(1);
+  expect(membersFor(2, 128, 2 ** 28, of([weight], "weight"))).toBe(1);
+  expect(membersFor(2, 128, 1000, of([weight]))).toBe(1);
+  expect(membersFor(2, 128, 1000, of([weight, { name: "x", shape: [3, "batch"] }], "weight"))).toBe(1);
+});
+
+test("a thread that fails ends the step with what it said, and the release does not wait for it", async () => {
+  const { alias } = (await threadHelpers())!;
+  const failed = Promise.reject(new RunError("the training failed in a thread: out of memory"));
+  failed.catch(() => {});
+  const helpers: Helpers = { alias, start: () => ({ failed, ended: Promise.resolve() }) };
+  const program = await trainingProgram({ backend: await cpuBackend(2), ...net(), helpers });
+  fill(program, 1);
+  await expect(program.step(1, settings)).rejects.toThrow("the training failed in a thread: out of memory");
+  await program.release();
+});
+
+test("what is not finite in another thread's rows stops the step before anything changes", async () => {
+  const program = await trainingProgram({
+    ...{ backend: await cpuBackend(2), ...net(), helpers: await threadHelpers() },
+  });
+  initializeParameters(program.parameters, program.layout, net().specs, 0);
+  fill(program, 1);
+  program.inputs.y![rows - 1] = Number.NaN;
+  const before = stateOf(program);
+  await expect(program.step(1, settings)).rejects.toThrow('the input or parameter "y" itself holds NaN');
+  expect(stateOf(program)).toEqual(before);
+  await program.release();
+});
+
+test("kernels on one memory see each other's arrays, and keep their scratch apart", async () => {
+  const alias = (await sharedAlias())!;
+  const own = createKernels(4096, alias);
+  const [x, scratch] = [own.float32(50), own.uint8(scratchBytes)];
+  const other = attachKernels(own.memory, alias, scratch);
+  x.fill(2);
+  expect(other.sumOfSquares(other.float32At(x))).toBe(200);
+  other.normals(other.float32At(x), siteKey(0, "x"), 1, other.uint32At(own.uint32(5)), 10);
+  expect(scratch.some((byte) => byte !== 0)).toBe(true); // 10 columns do not fill a group of 16
+  const drawn = x.slice();
+  own.normals(x, siteKey(0, "x"), 1, own.uint32(5), 10);
+  expect(x.slice()).toEqual(drawn);
+});
+
+test("a run of two threads that was stopped and resumed ends with the bits of one that was not", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "vaekit-"));
+  const run = (name: string) => join(folder, name);
+  const options = {
+    data: "sprites",
+    set: ["data.examples=600", "train.batchSize=64", "model.encoder.hidden=[32]", "train.average=0.9"],
+    threads: 2,
+  };
+  const weights = async (name: string) => [...(await readFile(join(run(name), "model", "weights.safetensors")))];
+  await train({ ...options, out: run("whole"), steps: 17 });
+  await train({ ...options, out: run("parts"), steps: 11 });
+  await train({ ...options, out: run("parts"), steps: 17, resume: true });
+  expect(await weights("parts")).toEqual(await weights("whole"));
+  await rm(folder, { recursive: true });
+});

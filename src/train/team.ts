@@ -1,0 +1,168 @@
+import { RunError } from "../errors.ts";
+import { isSymbolic } from "../graph/shape.ts";
+import type { Alias } from "../runtime/kernels.ts";
+import type { Command, Member } from "./member.ts";
+import type { LoweredObjective, Plan } from "./plan.ts";
+
+/* How the members of a training, one in each thread, do the same command at once: through shared memory. */
+
+/** What a helper, the thread of another member, starts with. */
+export interface HelperTask {
+  readonly plan: Plan;
+  /** Shared. */
+  readonly memory: WebAssembly.Memory;
+  readonly index: number;
+  readonly control: SharedArrayBuffer;
+}
+
+/** A thread that is a member. */
+export interface Helper {
+  /** Rejects when the thread ends before it was told to; never resolves. */
+  readonly failed: Promise<never>;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<void>;
+}
+
+/** How a training gets other threads. */
+export interface Helpers {
+  /** Starts a thread that calls `help` with the task. */
+  start(task: HelperTask): Helper;
+  readonly alias: Alias;
+}
+
+export interface Team {
+  /** Has every member obey; the sum of what they return, in their order. */
+  together(command: Command): Promise<number>;
+  release(): Promise<void>;
+}
+
+/** Rows of a batch that a thread must have for its work to outweigh the exchange (docs/dev/performance.md). */
+const leastRows = 32;
+
+/** Floats of the gradients of all members together: 1 GiB. */
+const mostFloats = 2 ** 28;
+
+/**
+ * How many threads may share the rows of a batch: one, where an objective is not made of its examples alone, or where
+ * there are too few rows or too many parameters.
+ * @param floats of all parameters
+ */
+export function membersFor(
+  threads: number,
+  batchSize: number,
+  floats: number,
+  objectives: readonly LoweredObjective[],
+): number {
+  const divisible = objectives.every(
+    ({ objective: { weights }, inputs }) =>
+      inputs.some(({ name }) => name === weights) && inputs.every(({ shape }) => !shape.slice(1).some(isSymbolic)),
+  );
+  const most = Math.min(threads, Math.floor(batchSize / leastRows), Math.floor(mostFloats / floats));
+  return divisible ? Math.max(1, most) : 1;
+}
+
+/** The first member, with as many helpers as the plan has others. */
+export function assemble(member: Member, plan: Plan, memory: WebAssembly.Memory, helpers?: Helpers): Team {
+  if (plan.members === 1 || !helpers)
+    return { together: (command) => member.obey(command), release: () => member.release() };
+  const control = createControl(plan.members);
+  const indices = Array.from({ length: plan.members - 1 }, (_, i) => i + 1);
+  return lead(
+    member,
+    indices.map((index) => helpers.start({ plan, memory, index, control })),
+    control,
+  );
+}
+
+// The control block: the turn and the length of the command's text; each helper's answer, in a cache line of its own; the
+// text.
+const line = 64;
+const answerAt = (index: number): number => index * line;
+const textAt = (members: number): number => members * line;
+const textBytes = (members: number): number => 4096 + 32 * members;
+
+/** A control block for so many members. */
+function createControl(members: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(textAt(members) + textBytes(members));
+}
+
+/** How long a thread looks for a change before it sleeps, or lets others of its thread run. */
+const spinMilliseconds = 2;
+
+/** Whether the turn came while it was looked for. */
+function seen(turns: Int32Array, turn: number): boolean {
+  const began = performance.now();
+  do {
+    for (let i = 0; i < 200; i++) if (Atomics.load(turns, 0) >= turn) return true;
+  } while (performance.now() - began < spinMilliseconds);
+  return false;
+}
+
+/** A helper's turns, until the end: at each it obeys a command. */
+export async function help(member: Member, { index, plan, control }: HelperTask): Promise<void> {
+  const turns = new Int32Array(control);
+  const answer = answerOf(control, index);
+  for (let turn = 1; ; turn++) {
+    while (!seen(turns, turn)) Atomics.wait(turns, 0, turn - 1);
+    const command = readCommand(control, plan.members);
+    if (command === "end") return;
+    answer.result[0] = await member.obey(command);
+    Atomics.store(answer.turn, 0, turn);
+  }
+}
+
+/** Leads helpers, whose answers it waits for. */
+function lead(member: Member, helpers: readonly Helper[], control: SharedArrayBuffer): Team {
+  const members = helpers.length + 1;
+  const turns = new Int32Array(control);
+  const answers = helpers.map((_, i) => answerOf(control, i + 1));
+  const failed = Promise.race(helpers.map((helper) => helper.failed));
+  failed.catch(() => {}); // it is told where it is waited for
+  let turn = 0;
+  const tell = (command: Command | "end") => {
+    writeCommand(control, members, command);
+    Atomics.store(turns, 0, ++turn);
+    Atomics.notify(turns, 0);
+  };
+  const answered = async ({ turn: done }: ReturnType<typeof answerOf>): Promise<void> => {
+    while (!seen(done, turn)) await Promise.race([failed, new Promise((resolve) => setTimeout(resolve))]);
+  };
+  return {
+    async together(command) {
+      tell(command);
+      let result = 0;
+      try {
+        result = await member.obey(command);
+      } finally {
+        for (const answer of answers) await answered(answer); // also where it failed: no command overtakes another
+      }
+      for (const answer of answers) result += answer.result[0]!;
+      return result;
+    },
+    async release() {
+      tell("end");
+      await Promise.all([member.release(), ...helpers.map(({ ended }) => ended)]);
+    },
+  };
+}
+
+/** The last turn that a helper has done, and what came of it. */
+const answerOf = (control: SharedArrayBuffer, index: number) => ({
+  turn: new Int32Array(control, answerAt(index), 1),
+  result: new Float64Array(control, answerAt(index) + 8, 1),
+});
+
+// As text: a command is some hundred bytes, and settings may be added without a thought for their place.
+function writeCommand(control: SharedArrayBuffer, members: number, command: Command | "end"): void {
+  const text = new TextEncoder().encode(JSON.stringify(command));
+  if (text.length > textBytes(members))
+    throw new RunError(`a command of ${text.length} bytes is too long for the threads of a training`);
+  new Uint8Array(control, textAt(members)).set(text);
+  new Int32Array(control, 4, 1)[0] = text.length;
+}
+
+function readCommand(control: SharedArrayBuffer, members: number): Command | "end" {
+  const length = new Int32Array(control, 4, 1)[0]!;
+  const text = new Uint8Array(control, textAt(members), length).slice(); // decoders refuse shared memory
+  return JSON.parse(new TextDecoder().decode(text)) as Command | "end";
+}
