@@ -11,6 +11,8 @@ export interface RunRecord {
   readonly engine: string;
   readonly device: string;
   readonly threads: number;
+  /** Whether memory could be shared, so that threads may each compute a part of a batch. */
+  readonly sharedMemory: boolean;
   readonly platform: string;
   readonly seed: number;
   readonly data: {
@@ -34,6 +36,7 @@ const schema = z.object({
   engine: text,
   device: text,
   threads: z.int().min(1),
+  sharedMemory: z.boolean().default(false),
   platform: text,
   seed: count,
   data: z.object({

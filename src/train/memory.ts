@@ -1,7 +1,11 @@
+import type { NetworkConfig } from "../config.networks.ts";
 import type { Config } from "../config.ts";
 import { UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
 import { batchBytes } from "../models/batches.ts";
+import { peakBytes } from "../models/cost.ts";
+import { completeModel } from "../models/networks.ts";
+import { trainingStep } from "../models/step.ts";
 import { buildVae } from "../models/vae.ts";
 import { mostKernelBytes } from "../runtime/kernels.ts";
 import { rowsAtOnce } from "./compile.ts";
@@ -12,7 +16,7 @@ interface Need {
   readonly model: number;
   /** Of a batch, in the same memory. */
   readonly batch: number;
-  /** Beside it: the best parameters so far, and what each hidden layer keeps of a batch for the backward pass. */
+  /** Beside it: the best parameters so far, and what a step keeps of a batch from layer to layer and back. */
   readonly beside: number;
 }
 
@@ -42,12 +46,12 @@ function needOf({ model, train }: Config, event: readonly number[]): Need {
   const { average } = train;
   const batchSize = rowsAtOnce({ train });
   const size = staticSize(event);
-  const parameters = 4 * layoutOf(buildVae(model, event).parameters).total;
-  const units = [...model.encoder.hidden, ...model.decoder.hidden].reduce((sum, width) => sum + width, 0);
+  const vae = buildVae(model, event);
+  const parameters = 4 * layoutOf(vae.parameters).total;
   return {
     model: parameters * ((average === null ? 4 : 5) + (batchSize < train.batchSize ? 1 : 0)),
     batch: 4 * batchSize * (size + model.latent + 1) + batchBytes(batchSize, size) + 4096,
-    beside: parameters + 4 * batchSize * units,
+    beside: parameters + peakBytes(trainingStep(vae), batchSize),
   };
 }
 
@@ -55,29 +59,45 @@ const totalOf = ({ model, batch, beside }: Need): number => model + batch + besi
 
 /** The size in the config that saves most memory when it is made 1. */
 function mostCostly(config: Config, event: readonly number[]): { readonly key: string; readonly value: number } {
-  const { model, train } = config;
+  const { train } = config;
+  const model = completeModel(config.model, event);
+  const rows = train.microBatch === null ? "batchSize" : "microBatch";
   const sizes = [
     ...(["encoder", "decoder"] as const).flatMap((network) =>
-      model[network].hidden.map((value, i) => {
-        const hidden = model[network].hidden.with(i, 1);
-        return {
-          key: `model.${network}.hidden.${i}`,
-          value,
-          without: { ...config, model: { ...model, [network]: { ...model[network], hidden } } },
-        };
-      }),
+      largest(sizesOf(model[network], `model.${network}`)).map(({ without, ...size }) => ({
+        ...size,
+        without: { ...config, model: { ...model, [network]: without } },
+      })),
     ),
     { key: "model.latent", value: model.latent, without: { ...config, model: { ...model, latent: 1 } } },
-    train.microBatch === null
-      ? { key: "train.batchSize", value: train.batchSize, without: { ...config, train: { ...train, batchSize: 1 } } }
-      : {
-          key: "train.microBatch",
-          value: train.microBatch,
-          without: { ...config, train: { ...train, microBatch: 1 } },
-        },
+    { key: `train.${rows}`, value: rowsAtOnce(config), without: { ...config, train: { ...train, [rows]: 1 } } },
   ];
   const left = sizes.map(({ without }) => totalOf(needOf(without, event)));
   return sizes[left.indexOf(Math.min(...left))]!;
+}
+
+/** Sizes of a network that are tried at most: each takes milliseconds, and lists may be long. */
+const mostTried = 12;
+
+const largest = <Size extends { readonly value: number }>(sizes: readonly Size[]): readonly Size[] =>
+  sizes.toSorted((a, b) => b.value - a.value).slice(0, mostTried);
+
+/** The sizes of a network, each with the network that has 1 in its place. */
+function sizesOf(network: NetworkConfig, key: string) {
+  const { hidden } = network;
+  const units = hidden.map((value, i) => ({
+    key: `${key}.hidden.${i}`,
+    value,
+    without: { ...network, hidden: hidden.with(i, 1) },
+  }));
+  if (network.kind === "mlp") return units;
+  const layers = network.layers ?? [];
+  const channels = layers.map((layer, i) => ({
+    key: `${key}.layers.${i}.channels`,
+    value: layer.channels,
+    without: { ...network, layers: layers.with(i, { ...layer, channels: 1 }) },
+  }));
+  return [...channels, ...units];
 }
 
 const units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"];

@@ -6,7 +6,6 @@ import { loadSplits } from "../data/load.node.ts";
 import { RunError } from "../errors.ts";
 import { findLikelihood } from "../models/likelihood.ts";
 import { type RunRecord, readRecord, writeRecord } from "../models/record.ts";
-import type { Backend } from "../runtime/backend.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { directoryStorage } from "../storage/directory.node.ts";
 import { version } from "../version.node.ts";
@@ -48,16 +47,18 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     if (record) checkData(run, record, data);
     // The last bits of a matrix product may depend on how many threads share it.
     const backend = await cpuBackend(options.threads ?? record?.threads);
-    if (record) noteChanges(record, backend, options);
+    const helpers = await threadHelpers();
+    const engine = { ...backend, sharedMemory: helpers !== undefined };
+    if (record) noteChanges(record, engine, options);
     const advice = fresh ? adviceOn(config, data) : undefined;
     if (advice) options.onProgress?.({ kind: "note", text: advice });
     const { signal } = options;
     const onProgress = options.resume ? tellingBeginning(options) : options.onProgress;
     const result = await trainModel(
-      { data, config, vae, storage, backend, helpers: await threadHelpers(), resume: !fresh, signal, onProgress },
+      { data, config, vae, storage, backend, helpers, resume: !fresh, signal, onProgress },
       async () => {
         await storage.write("config.json", `${JSON.stringify(config, null, 2)}\n`);
-        if (!record) await writeRecord(storage, recordOf(config, data, backend, options));
+        if (!record) await writeRecord(storage, recordOf(config, data, engine, options));
       },
     );
     return { run, ...result };
@@ -74,12 +75,15 @@ async function prepare(config: Config, options: TrainOptions): Promise<Prepared>
   return prepareTraining(config, data, machineBytes());
 }
 
-function recordOf(config: Config, data: Splits, backend: Backend, options: TrainOptions): RunRecord {
+type Engine = Pick<RunRecord, "engine" | "device" | "threads" | "sharedMemory">;
+
+function recordOf(config: Config, data: Splits, engine: Engine, options: TrainOptions): RunRecord {
   return {
     vaekit: version,
-    engine: backend.engine,
-    device: backend.device,
-    threads: backend.threads,
+    engine: engine.engine,
+    device: engine.device,
+    threads: engine.threads,
+    sharedMemory: engine.sharedMemory,
     platform: `${process.platform} ${process.arch}, Node ${process.versions.node}`,
     seed: config.train.seed,
     data: {
@@ -96,9 +100,11 @@ function recordOf(config: Config, data: Splits, backend: Backend, options: Train
 }
 
 /** Says what a resumed run does not have in common with its beginning, where that may change its last bits. */
-function noteChanges(record: RunRecord, backend: Backend, { onProgress }: TrainOptions): void {
-  const now = { ...backend, vaekit: version };
-  const changes = (["vaekit", "engine", "device", "threads"] as const).filter((key) => record[key] !== now[key]);
+function noteChanges(record: RunRecord, engine: Engine, { onProgress }: TrainOptions): void {
+  const now = { ...engine, vaekit: version };
+  const changes = (["vaekit", "engine", "device", "threads", "sharedMemory"] as const).filter(
+    (key) => record[key] !== now[key],
+  );
   if (changes.length === 0) return;
   const list = changes.map((key) => `${key} ${record[key]} before, ${now[key]} now`).join("; ");
   onProgress?.({ kind: "note", text: `Not as the run began (${list}): its numbers may differ in the last bits.` });
