@@ -18,13 +18,21 @@ export function requireMnist(): void {
 /** MNIST's training images, or, where they are missing, as many with as many bright pixels: the work is the same. */
 export async function digits(): Promise<Dataset> {
   if (existsSync(MNIST)) return (await mnist()).train;
-  const count = 55_000;
-  const values = new Uint8Array(count * 784);
+  return random("random digits", [28, 28], 55_000);
+}
+
+/** Colour images of 64×64 with as many bright pixels: what they show changes nothing of the work. */
+export function colours(): Dataset {
+  return random("random colours", [64, 64, 3], 2000);
+}
+
+function random(name: string, event: readonly number[], count: number): Dataset {
+  const values = new Uint8Array(count * event.reduce((a, b) => a * b));
   let state = 1;
   for (let i = 0; i < values.length; i++) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     values[i] = state < 0.19 * 2 ** 32 ? state & 255 : 0;
   }
   const index = Uint32Array.from({ length: count }, (_, i) => i);
-  return { name: "random digits", split: "train", event: [28, 28], count, values, index, fingerprint: "random" };
+  return { name, split: "train", event, count, values, index, fingerprint: "random" };
 }

@@ -3,19 +3,14 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { UsageError, VaekitError } from "../src/errors.ts";
-import type { BenchCase, CaseResult } from "./case.ts";
-import { cli } from "./cli.ts";
-import { dense } from "./dense.ts";
+import type { CaseResult } from "./case.ts";
+import { cases } from "./cases.ts";
 import { treeState } from "./git.ts";
 import { describeMachine, thisMachine } from "./machine.ts";
-import { memory } from "./memory.ts";
-import { nll } from "./nll.ts";
-
-const CASES: readonly BenchCase[] = [dense, cli, nll, memory];
 
 const USAGE = `npm run bench -- CASE [options]    measures, and writes bench/results/CASE.json
 
-${CASES.map(({ name, about }) => `  ${name.padEnd(10)} ${about}`).join("\n")}
+${cases.map(({ name, about }) => `  ${name.padEnd(11)} ${about}`).join("\n")}
 
   --pairs N      pairs of blocks, ours and theirs in turn (default: each case's own)
   --length N     steps or epochs of a block
@@ -39,8 +34,8 @@ async function main(): Promise<void> {
     process.exitCode = values.help ? 0 : 2;
     return;
   }
-  const found = CASES.find((entry) => entry.name === name);
-  const known = CASES.map((entry) => entry.name).join(", ");
+  const found = cases.find((entry) => entry.name === name);
+  const known = cases.map((entry) => entry.name).join(", ");
   if (!found || positionals.length > 1) throw new UsageError(`expected one of ${known}, got ${positionals.join(" ")}`);
   const { commit } = treeState();
   const result = await found.run({

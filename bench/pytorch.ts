@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { VaekitError } from "../src/errors.ts";
 import { type Peer, startPeer } from "./peer.ts";
 
-const SCRIPT = "bench/peers/pytorch_dense.py";
+const SCRIPT = "bench/peers/pytorch_vae.py";
 /** Where Debian keeps its kinds of OpenBLAS; whichever is fastest is taken, whatever the system's default is. */
 const BLAS = ["pthread", "openmp"].map((kind) => `/usr/lib/${multiarch()}/openblas-${kind}`);
 
@@ -23,17 +23,41 @@ interface Setting {
   readonly blas: string | undefined;
 }
 
-/** Tries every setting on the dense VAE, writes the step in every way for the fastest two, and keeps the fastest. */
-export async function fastestPytorch(pixels: string, note: (line: string) => void): Promise<Pytorch> {
+/** The VAE that is timed, as the peer's script takes it. */
+export interface PytorchModel {
+  /** Height, width, channels. */
+  readonly event: readonly [number, number, number];
+  readonly batch: number;
+  readonly latent: number;
+  readonly hidden: readonly number[];
+  readonly activation: "relu" | "tanh";
+  /** Channels, kernel, stride and padding of each convolution. */
+  readonly layers: readonly (readonly number[])[];
+  readonly binarize: boolean;
+}
+
+/**
+ * Tries every setting on the model, writes the step in every way for the fastest two, and keeps the fastest.
+ * @param steps about a second of them
+ */
+export async function fastestPytorch(
+  pixels: string,
+  model: PytorchModel,
+  steps: number,
+  note: (line: string) => void,
+): Promise<Pytorch> {
   const { python, version } = findPytorch();
   const quick: { readonly setting: Setting; readonly seconds: number }[] = [];
   for (const setting of settings()) {
-    const peer = await start(python, setting, pixels);
+    const peer = await start(python, setting, pixels, model);
     try {
-      await time(peer, { run: 5 });
-      const first = (await time(peer, { run: 10 })).seconds / 10;
+      await time(peer, { run: 3 });
+      const few = Math.ceil(steps / 20);
+      const first = (await time(peer, { run: few })).seconds / few;
       const hopeless = quick.some(({ seconds }) => first > 5 * seconds); // as spinning threads are on a busy machine
-      const seconds = hopeless ? first : (await time(peer, { run: 100 })).seconds / 100;
+      const seconds = hopeless
+        ? first
+        : (await time(peer, { run: Math.ceil(steps / 2) })).seconds / Math.ceil(steps / 2);
       note(`  PyTorch, ${describe(setting)}: ${(1000 * seconds).toFixed(2)} ms`);
       quick.push({ setting, seconds });
     } finally {
@@ -43,8 +67,8 @@ export async function fastestPytorch(pixels: string, note: (line: string) => voi
   quick.sort((a, b) => a.seconds - b.seconds);
   let best: (Pytorch & { readonly seconds: number }) | undefined;
   for (const { setting } of quick.slice(0, 2)) {
-    const peer = await start(python, setting, pixels);
-    const { seconds, choice } = await time(peer, { tune: 40 });
+    const peer = await start(python, setting, pixels, model);
+    const { seconds, choice } = await time(peer, { tune: Math.ceil(steps / 5) });
     const words = `${describe(setting)}, ${JSON.stringify(choice)}`;
     note(`  PyTorch, ${words}: ${(1000 * seconds).toFixed(2)} ms`);
     if (best && best.seconds <= seconds) {
@@ -72,9 +96,9 @@ function settings(): Setting[] {
   );
 }
 
-function start(python: string, { threads, wait, blas }: Setting, pixels: string): Promise<Peer> {
+function start(python: string, { threads, wait, blas }: Setting, pixels: string, model: PytorchModel): Promise<Peer> {
   const count = String(threads);
-  return startPeer(python, [SCRIPT, count, pixels], {
+  return startPeer(python, [SCRIPT, count, pixels, JSON.stringify(model)], {
     OMP_NUM_THREADS: count,
     OPENBLAS_NUM_THREADS: count,
     OMP_WAIT_POLICY: wait,

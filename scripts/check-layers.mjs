@@ -17,7 +17,7 @@ const BELOW = {
   config: ["errors", "nearest", "show", "json-error"],
   data: ["errors", "show"],
   storage: ["errors"],
-  graph: ["errors"],
+  graph: ["errors", "nearest"],
   runtime: ["graph"],
   distributions: ["graph"],
   nn: ["graph"],

@@ -1,4 +1,5 @@
 import type * as z from "zod";
+import { networkContradictions } from "./config.networks.ts";
 import { optimizerKeys } from "./config.optimizer.ts";
 import type { configSchema } from "./config.schema.ts";
 
@@ -45,7 +46,7 @@ export function contradictions({ data, model, optimizer, train }: Checked): stri
   }
   if (train.microBatch !== null && train.microBatch > train.batchSize)
     found.push(`train.microBatch: expected at most train.batchSize ${train.batchSize}, got ${train.microBatch}`);
-  found.push(...strangeKeys(optimizer));
+  found.push(...networkContradictions(model.encoder, model.decoder), ...strangeKeys(optimizer));
   const { schedule } = optimizer;
   if (schedule.kind === "cosine") {
     if (steps === null && epochs === null && minutes !== null) {

@@ -1,6 +1,8 @@
 import * as z from "zod";
 import { above0, choice, expected, fraction, integer, onlyKind, section } from "./config.fields.ts";
+import { decoder, encoder } from "./config.networks.ts";
 import { betaSchedule, optimizer } from "./config.optimizer.ts";
+import { likelihoods, namesOf } from "./config.parts.ts";
 
 /*
  * What a config file may hold, as a zod schema with a description for every key (editors show them) and every default
@@ -13,36 +15,7 @@ const countOrFraction = z
   .nullable()
   .default(null);
 
-const ACTIVATIONS = ["relu", "tanh", "elu", "silu", "softplus"] as const;
-const INITIALIZATIONS = ["lecun", "he", "glorot"] as const;
-const KNOWN_LIKELIHOODS = ["bernoulli", "normal"] as const;
-
-function network(role: "encoder" | "decoder") {
-  const other = role === "encoder" ? "" : "; default: the encoder's";
-  return section({
-    kind: onlyKind("mlp").default("mlp").describe("mlp: a multilayer perceptron."),
-    hidden: z
-      .array(integer(1, "a positive integer"), expected("a list of positive integers such as [400]"))
-      .optional()
-      .describe(
-        role === "encoder"
-          ? "Units of each hidden layer, from the data to the latent. [] is a linear encoder. Default: [400] (Kingma & Welling 2014 use one layer)."
-          : "Units of each hidden layer, from the latent to the data. Default: the encoder's, in reverse order.",
-      ),
-    activation: choice(ACTIVATIONS)
-      .optional()
-      .describe(`Non-linearity of the hidden layers${other || "; default: relu"}.`),
-    initialization: choice(INITIALIZATIONS)
-      .optional()
-      .describe(
-        `Standard deviation of the initial weights: lecun sqrt(1/in), he sqrt(2/in) (He et al. 2015), glorot sqrt(2/(in+out)) (Glorot & Bengio 2010)${other || "; default: glorot for tanh, he otherwise"}.`,
-      ),
-  })
-    .prefault({})
-    .describe(role === "encoder" ? "The network of q(z|x)." : "The network of p(x|z).");
-}
-
-const bernoulli = section({ kind: z.literal("bernoulli") }).describe("Independent Bernoulli pixels: values in [0, 1].");
+const bernoulli = section({ kind: z.literal("bernoulli") }).describe(likelihoods.bernoulli);
 
 const normal = section({
   kind: z.literal("normal"),
@@ -56,7 +29,7 @@ const normal = section({
     .describe(
       "Standard deviation of p(x|z) in the data's own unit (pixels are scaled to [0, 1]). With fixed variance only. Default: 1.",
     ),
-}).describe("Independent normal values.");
+}).describe(likelihoods.normal);
 
 const registered = z
   .looseObject(
@@ -64,8 +37,8 @@ const registered = z
       kind: z
         .string(expected("a name"))
         .min(1, expected("a name"))
-        .refine((kind) => !KNOWN_LIKELIHOODS.includes(kind as "normal"), { abort: true })
-        .meta({ not: { enum: [...KNOWN_LIKELIHOODS] } }),
+        .refine((kind) => !Object.hasOwn(likelihoods, kind), { abort: true })
+        .meta({ not: { enum: [...namesOf(likelihoods)] } }),
     },
     expected('an object such as {"kind": "bernoulli"}'),
   )
@@ -99,8 +72,8 @@ const data = section({
 
 const model = section({
   latent: integer(1, "a positive integer").default(20).describe("Dimensions of the latent z."),
-  encoder: network("encoder"),
-  decoder: network("decoder"),
+  encoder,
+  decoder,
   prior: section({ kind: onlyKind("standard-normal").default("standard-normal") })
     .prefault({})
     .describe("p(z): the standard normal."),

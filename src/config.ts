@@ -1,6 +1,7 @@
 import * as z from "zod";
 import { type Checked, contradictions, isNormal } from "./config.contradictions.ts";
 import { issueLines } from "./config.fields.ts";
+import { type NetworkConfig, resolveNetworks } from "./config.networks.ts";
 import { isReserved, lineOf, notAKey, notPlain } from "./config.plain.ts";
 import { configSchema, keysAt } from "./config.schema.ts";
 import { UsageError } from "./errors.ts";
@@ -8,16 +9,7 @@ import { locateJsonError } from "./json-error.ts";
 import { suggest } from "./nearest.ts";
 import { isRecord, show } from "./show.ts";
 
-export type Activation = "relu" | "tanh" | "elu" | "silu" | "softplus";
-export type Initialization = "lecun" | "he" | "glorot";
 export type Binarization = "none" | "static" | "dynamic";
-
-export interface NetworkConfig {
-  readonly kind: "mlp";
-  readonly hidden: readonly number[];
-  readonly activation: Activation;
-  readonly initialization: Initialization;
-}
 
 export interface BernoulliConfig {
   readonly kind: "bernoulli";
@@ -138,27 +130,12 @@ export function parseConfig(value: unknown, where = "config"): Config {
 /** The defaults that depend on other keys; the others stand in config.schema.ts. */
 function resolve({ data, model, objective, optimizer, train }: Checked): Config {
   const likelihood = resolveLikelihood(model.likelihood);
-  const hidden = model.encoder.hidden ?? [400];
-  const activation = model.encoder.activation ?? "relu";
-  const decoderActivation = model.decoder.activation ?? activation;
   const length = train.steps ?? train.epochs ?? train.minutes;
   return {
     data: { ...data, binarization: data.binarization ?? (likelihood.kind === "bernoulli" ? "dynamic" : "none") },
     model: {
       ...model,
-      encoder: {
-        kind: "mlp",
-        hidden,
-        activation,
-        initialization: model.encoder.initialization ?? initializationFor(activation),
-      },
-      decoder: {
-        kind: "mlp",
-        hidden: model.decoder.hidden ?? hidden.toReversed(),
-        activation: decoderActivation,
-        initialization:
-          model.decoder.initialization ?? model.encoder.initialization ?? initializationFor(decoderActivation),
-      },
+      ...resolveNetworks(model.encoder, model.decoder),
       likelihood,
     },
     objective,
@@ -175,10 +152,6 @@ function resolveOptimizer(given: Checked["optimizer"]): OptimizerConfig {
   if (kind === "sgd") return { kind, ...common, momentum, nesterov, weightDecay };
   const moments = { ...common, beta1, beta2, epsilon };
   return kind === "adam" ? { kind, ...moments } : { kind, ...moments, weightDecay };
-}
-
-function initializationFor(activation: Activation): Initialization {
-  return activation === "tanh" ? "glorot" : "he";
 }
 
 function resolveLikelihood(likelihood: Checked["model"]["likelihood"]): LikelihoodConfig {

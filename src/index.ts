@@ -14,7 +14,7 @@ export { sprites } from "./data/sprites.ts";
 export { type ExportOptions, type ExportResult, exportOnnx } from "./apps/export.node.ts";
 export { type EvaluateRunOptions, evaluateRun, type RunEvaluation } from "./evaluate/evaluate.node.ts";
 export type { Figure } from "./evaluate/figures.ts";
-export { writeReport } from "./report/report.node.ts";
+export { type ReportOptions, writeReport } from "./report/report.node.ts";
 export { type ProgressEvent, type TrainOptions, type TrainResult, train } from "./train/train.node.ts";
 
 /* Use a trained model. */
@@ -53,6 +53,7 @@ export type { Shape } from "./graph/shape.ts";
 export { constant, type Tensor } from "./graph/tensor.ts";
 export { type LikelihoodContext, type LikelihoodPart, registerLikelihood } from "./models/registry.ts";
 export { dense } from "./nn/dense.ts";
+export type { Head, HeadOptions } from "./nn/networks.ts";
 export type { Initializer, Scope } from "./nn/parameters.ts";
 
 /* The errors that a caller may meet. */

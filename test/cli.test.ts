@@ -93,7 +93,10 @@ test.each<[string[], string]>([
     ["train", "a", "--config", "broken.json", "--out", "run"],
     'error: broken.json:1:24: not JSON: expected a key in double quotes, got "}" after a comma; remove the comma',
   ],
-  [["evaluate", "run", "--samples", "abc"], 'error: --samples: expected a positive integer, got "abc"'],
+  [
+    ["evaluate", "run", "--samples", "abc"],
+    'error: --samples: expected a positive integer of at most 1000000, got "abc"',
+  ],
   [
     ["evaluate", "run", "--split", "tst"],
     "error: option '--split <name>' argument 'tst' is invalid. Allowed choices are train, validation, test, all.",

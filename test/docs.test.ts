@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join, relative, resolve } from "node:path";
@@ -6,6 +6,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { cases } from "../bench/cases.ts";
 import { experiments } from "../bench/reproduce/experiments.ts";
 import { runCommandLine } from "../src/cli/program.ts";
 import { parseConfig } from "../src/config.ts";
@@ -209,7 +210,11 @@ test("commands of npm are scripts of the package, and what they are given is kno
     expect(Object.keys(scripts), `${file}: ${line}`).toContain(script);
     const given = rest[rest.indexOf("--") + 1]!;
     if (script === "reproduce") expect([...experiments.map(({ name }) => name), "NAME"], line).toContain(given);
-    if (script === "bench") expect(existsSync(join(root, "bench", `${given}.ts`)), `${file}: ${line}`).toBe(true);
+    if (script === "bench")
+      expect(
+        cases.map(({ name }) => name),
+        `${file}: ${line}`,
+      ).toContain(given);
   }
 });
 
@@ -241,6 +246,31 @@ test("the programs are right by the compiler", () => {
     complaints = (error as { readonly stdout: string }).stdout;
   }
   expect(complaints).toBe("");
+});
+
+test.each(blocksIn("ts"))("$place: the program is plain JavaScript, for node FILE.mjs", ({ place, file, code }) => {
+  const name = join(workshop, `${place.replaceAll(/\W+/g, "-")}.mjs`);
+  writeFileSync(name, code);
+  const { status, stderr } = spawnSync(process.execPath, ["--check", name], { encoding: "utf8" });
+  expect(status, stderr).toBe(0);
+  expect(readPage(file).text, "says how to run it").toMatch(/`node \w+\.mjs`/);
+});
+
+test("settings in brackets or braces are quoted, which some shells take for a pattern", () => {
+  for (const { file, text } of pages) {
+    for (const [, setting] of text.matchAll(/--set\s+(\S+=[[{]\S*)/g)) expect(setting, file).toMatch(/^'/);
+  }
+  for (const { file, line } of vaekitCommands) expect(line.replaceAll(/'[^']*'/g, ""), file).not.toMatch(/[[{}\]]/);
+});
+
+test("no page begins one run twice", () => {
+  for (const { file } of pages) {
+    const begun = vaekitCommands
+      .filter((command) => command.file === file && /^vaekit train .*--out/.test(command.line))
+      .filter(({ line }) => !line.includes("--resume"))
+      .map(({ line }) => words(line)[words(line).indexOf("--out") + 1]);
+    expect(begun, file).toEqual([...new Set(begun)]);
+  }
 });
 
 /** A program that is right when the table of docs/evaluate.md names each figure of an evaluation, and no other. */

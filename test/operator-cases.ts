@@ -2,6 +2,7 @@ import { constant } from "../src/graph/tensor.ts";
 import { type Composed, type Entries, none } from "./cases.ts";
 import { convolutionCases, convolutionComposed } from "./cases-convolution.ts";
 import { elementwiseCases, elementwiseComposed } from "./cases-elementwise.ts";
+import { layersComposed } from "./cases-layers.ts";
 import { tensorCases, tensorComposed } from "./cases-tensors.ts";
 
 /* The cases that every operator is checked by (src/graph/operators.test.ts): shapes, domain, and plain JavaScript. */
@@ -28,5 +29,10 @@ export const cases: Entries = {
   parameter: none([]), // takes values as an input does; lower.test.ts and grad.test.ts use it
 };
 
-/** Functions made of operators, and what the builders simplify. */
-export const composed: Composed = { ...elementwiseComposed, ...tensorComposed, ...convolutionComposed };
+/** Functions and layers made of operators, and what the builders simplify. */
+export const composed: Composed = {
+  ...elementwiseComposed,
+  ...tensorComposed,
+  ...convolutionComposed,
+  ...layersComposed,
+};

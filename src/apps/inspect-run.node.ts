@@ -1,6 +1,11 @@
 import type { Config } from "../config.ts";
 import { staticSize } from "../graph/shape.ts";
+import { input } from "../graph/tensor.ts";
+import { flopsOf, layerOutputs, peakBytes, productsOf } from "../models/cost.ts";
+import { completeModel } from "../models/networks.ts";
 import { loadModel } from "../models/portable.ts";
+import { trainingStep } from "../models/step.ts";
+import type { Vae } from "../models/vae.ts";
 import { directoryStorage } from "../storage/directory.node.ts";
 
 /** What a run's model is made of. */
@@ -21,7 +26,10 @@ export interface RunInspection {
     readonly training: number;
     /** One batch of examples. */
     readonly batch: number;
+    /** What a training step keeps of a batch from layer to layer and back, as far as the graph tells. */
+    readonly activations: number;
   };
+  /** With the layers that the shape of the examples decided. */
   readonly config: Config;
 }
 
@@ -29,6 +37,8 @@ export interface LayerInspection {
   readonly path: string;
   /** The parameters' shapes by name. */
   readonly shapes: Readonly<Record<string, readonly number[]>>;
+  /** Shape of what the layer gives for one example; null for parameters that are no layer. */
+  readonly output: readonly number[] | null;
   readonly parameters: number;
   readonly flops: number;
 }
@@ -36,46 +46,50 @@ export interface LayerInspection {
 /** Loads a run's model and says what it is made of. */
 export async function inspectRun(run: string): Promise<RunInspection> {
   const { description, vae } = await loadModel(directoryStorage(run));
-  const { config, event, trained } = description;
-  const layers = layersOf(vae.parameters);
+  const { event, trained } = description;
+  const config = { ...description.config, model: completeModel(description.config.model, event) };
+  const encoded = Object.values(vae.encode(input("x", ["batch", ...event])).parameters);
+  const decoded = Object.values(vae.decode(input("z", ["batch", vae.latent])).parameters);
+  const step = trainingStep(vae);
+  const layers = layersOf(vae, [...encoded, ...decoded]);
   const parameters = sum(layers.map((layer) => layer.parameters));
-  const encode = sum(layers.filter(({ path }) => path.startsWith("encoder")).map(({ flops }) => flops));
-  const decode = sum(layers.filter(({ path }) => path.startsWith("decoder")).map(({ flops }) => flops));
-  const first = layers.find(({ path }) => path.startsWith("encoder"))?.flops ?? 0;
+  const rows = config.train.microBatch ?? config.train.batchSize;
   const copies = 5 + (config.train.average === null ? 0 : 1);
   return {
     kind: "run",
     run,
     event,
-    latent: config.model.latent,
+    latent: vae.latent,
     trained: { epoch: trained.epoch, step: trained.step, dataName: trained.dataName },
     layers,
     parameters,
-    // Backward, each product costs two more, but the data need no gradient.
-    flops: { encode, decode, trainingStep: 3 * (encode + decode) - first },
+    flops: { encode: flopsOf(encoded), decode: flopsOf(decoded), trainingStep: flopsOf(step) },
     bytes: {
       weights: parameters * 4,
       training: parameters * 4 * copies,
       batch: config.train.batchSize * staticSize(event) * 4,
+      activations: peakBytes(step, rows),
     },
     config,
   };
 }
 
 /** Parameters of one layer have a path in common up to the last dot. */
-function layersOf(specs: readonly { readonly path: string; readonly shape: readonly number[] }[]): LayerInspection[] {
-  const layers = new Map<string, { shapes: Record<string, readonly number[]>; parameters: number; flops: number }>();
-  for (const { path, shape } of specs) {
-    const dot = path.lastIndexOf(".");
-    const layerPath = path.slice(0, Math.max(dot, 0));
-    const layer = layers.get(layerPath) ?? { shapes: {}, parameters: 0, flops: 0 };
-    const size = staticSize(shape);
-    layer.shapes[path.slice(dot + 1)] = shape;
-    layer.parameters += size;
-    if (shape.length === 2) layer.flops += 2 * size; // a matrix; biases are not counted
-    layers.set(layerPath, layer);
-  }
-  return Array.from(layers, ([path, layer]) => ({ path, ...layer }));
+function layersOf(vae: Vae, outputs: Parameters<typeof productsOf>[0]): LayerInspection[] {
+  const layerOf = (path: string) => path.slice(0, Math.max(path.lastIndexOf("."), 0));
+  const given = new Map(Array.from(layerOutputs(outputs), ([path, shape]) => [layerOf(path), shape]));
+  const products = productsOf(outputs);
+  return Array.from(new Set(vae.parameters.map(({ path }) => layerOf(path))), (layer) => {
+    const own = vae.parameters.filter(({ path }) => layerOf(path) === layer);
+    const flops = products.filter(({ parameter }) => parameter !== undefined && layerOf(parameter) === layer);
+    return {
+      path: layer,
+      shapes: Object.fromEntries(own.map(({ path, shape }) => [path.slice(path.lastIndexOf(".") + 1), shape])),
+      output: given.get(layer) ?? null,
+      parameters: sum(own.map(({ shape }) => staticSize(shape))),
+      flops: sum(flops.map((product) => product.flops)),
+    };
+  });
 }
 
 function sum(values: readonly number[]): number {

@@ -1,5 +1,6 @@
 import type { DataInspection, Inspection, SplitInspection } from "../apps/inspect.node.ts";
 import type { RunInspection } from "../apps/inspect-run.node.ts";
+import { networkText } from "../models/networks.ts";
 import { formatCount, tableLines } from "./output.ts";
 
 /** An inspection as lines for people. */
@@ -54,22 +55,23 @@ function runLines({ run, event, latent, trained, layers, parameters, flops, byte
     Object.entries(layer.shapes)
       .map(([name, shape]) => `${name} (${shape.join(", ")})`)
       .join(", "),
+    layer.output === null ? "" : layer.output.join("×"),
     formatCount(layer.parameters),
     formatCount(layer.flops),
   ]);
   return [
     `${run}: VAE of examples [${event.join(", ")}], ${latent} latent dimensions, ${likelihood.kind} likelihood`,
-    `encoder ${encoder.hidden.join("-") || "linear"} ${encoder.activation}, decoder ${decoder.hidden.join("-") || "linear"} ${decoder.activation}`,
+    `encoder: ${networkText(encoder)}; decoder: ${networkText(decoder)}`,
     `weights of epoch ${trained.epoch}, step ${formatCount(trained.step)}, trained on ${trained.dataName}`,
     "",
     ...tableLines([
-      ["layer", "shapes", "parameters", "FLOPs"],
+      ["layer", "shapes", "output", "parameters", "FLOPs"],
       ...rows,
-      ["total", "", formatCount(parameters), formatCount(flops.encode + flops.decode)],
+      ["total", "", "", formatCount(parameters), formatCount(flops.encode + flops.decode)],
     ]),
     "",
     `FLOPs for an example: encode ${formatCount(flops.encode)}, decode ${formatCount(flops.decode)}, training step ${formatCount(flops.trainingStep)}`,
-    `memory: weights ${megabytes(bytes.weights)}, training ${megabytes(bytes.training)}, a batch of ${config.train.batchSize} ${megabytes(bytes.batch)}`,
+    `memory: weights ${megabytes(bytes.weights)}, training ${megabytes(bytes.training)}, a batch of ${config.train.batchSize} ${megabytes(bytes.batch)}, what a step keeps of it about ${megabytes(bytes.activations)}`,
   ];
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { RunError, UsageError } from "../errors.ts";
 import type { TrainOptions, TrainResult } from "../train/train.node.ts";
 import { runCommandLine } from "./program.ts";
@@ -7,6 +7,12 @@ import { runCommandLine } from "./program.ts";
 
 const train = vi.hoisted(() => vi.fn());
 vi.mock("../train/train.node.ts", () => ({ train }));
+const evaluateRun = vi.hoisted(() => vi.fn());
+vi.mock("../evaluate/evaluate.node.ts", () => ({ evaluateRun }));
+
+beforeAll(() => {
+  for (const stream of [process.stdout, process.stderr]) stream.setMaxListeners(0); // each command line adds one
+});
 
 let stdout = "";
 let stderr = "";
@@ -135,4 +141,13 @@ test("a resumed run that had nothing left to do says what to raise", async () =>
     expect(await runCommandLine(["train", "sprites", "--out", "run", "--resume"])).toBe(0);
     expect(stdout).toMatch(message);
   }
+});
+
+test("evaluate takes a million importance samples, and no more", async () => {
+  evaluateRun.mockRejectedValue(new RunError("reached"));
+  expect(await runCommandLine(["evaluate", "run", "--samples", "1000000"])).toBe(1);
+  expect(evaluateRun.mock.calls[0]![0]).toMatchObject({ run: "run", samples: 1_000_000 });
+  stderr = "";
+  expect(await runCommandLine(["evaluate", "run", "--samples", "1000000000"])).toBe(2);
+  expect(stderr).toBe('error: --samples: expected a positive integer of at most 1000000, got "1000000000"\n');
 });

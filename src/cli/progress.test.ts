@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { ProgressEvent } from "../train/options.ts";
 import { countProgress, trainProgress, wantsBars } from "./progress.ts";
 
-const start: ProgressEvent = { kind: "start", parameters: 12345, epochs: 2, steps: 20, examples: 1000 };
+const start: ProgressEvent = { kind: "start", parameters: 12345, epochs: 2, steps: 20, minutes: null, examples: 1000 };
 
 function step(step: number, epoch = 1): ProgressEvent {
   return {
@@ -11,6 +11,7 @@ function step(step: number, epoch = 1): ProgressEvent {
     step,
     steps: 20,
     examplesPerSecond: 51_234.5,
+    seconds: 0,
     secondsLeft: 252,
     negElboNats: 98.214,
     distortionNats: 73.1,
@@ -25,7 +26,7 @@ function epoch(number: number, validated = true): ProgressEvent {
     row: {
       epoch: number,
       step: number * 10,
-      seconds: 1,
+      seconds: number * 126,
       learningRate: 0.001,
       beta: 1,
       train: parts,
@@ -58,8 +59,8 @@ test("without a terminal: plain lines, every epoch, steps only in long epochs", 
   expect(out.written).toEqual([
     "12,345 parameters, 1,000 training examples\n",
     "epoch 1/2  step 7/20  −ELBO 98.21 nats (distortion 73.10, rate 25.11)  51,235 examples/s  4m12s left\n",
-    "epoch 1/2  step 10/20  −ELBO 98.20 nats (distortion 73.10, rate 25.10)  validation 99.50  51,235 examples/s  4m12s left\n",
-    "epoch 2/2  step 20/20  −ELBO 98.20 nats (distortion 73.10, rate 25.10)  51,235 examples/s  4m12s left\n",
+    "epoch 1/2  step 10/20  −ELBO 98.20 nats (distortion 73.10, rate 25.10)  validation 99.50  51,235 examples/s  2m06s left\n",
+    "epoch 2/2  step 20/20  −ELBO 98.20 nats (distortion 73.10, rate 25.10)  51,235 examples/s\n",
     "a note\n",
   ]);
 });
@@ -79,26 +80,79 @@ test("on a terminal: one line redrawn, no oftener than ten times a second, notes
   const bar =
     "epoch 1/2  \x1b[36m━━━━━\x1b[90m━━━━━━━━━━━━━━━\x1b[0m  step 5/20  −ELBO \x1b[1m98.21\x1b[0m = 73.10 + 25.11";
   const speed = "51,235 ex/s  4m12s left";
+  const later = // the numbers of the epoch's row
+    "epoch 1/2  \x1b[36m━━━━━━━━━━\x1b[90m━━━━━━━━━━\x1b[0m  step 10/20  −ELBO \x1b[1m98.20\x1b[0m = 73.10 + 25.10  val \x1b[1m99.50\x1b[0m  51,235 ex/s";
   expect(out.written).toEqual([
     "12,345 parameters, 1,000 training examples\n",
     expect.stringContaining("step 1/20"),
     `\r${bar}  ${speed}\x1b[K`,
-    `\r${bar}  val \x1b[1m99.50\x1b[0m  ${speed}\x1b[K`,
+    `\r${later}  2m06s left\x1b[K`,
     "\r\x1b[Kstopping\n",
-    `\r${bar}  val \x1b[1m99.50\x1b[0m  ${speed}\x1b[K`,
-    `\r${bar}  val \x1b[1m99.50\x1b[0m  ${speed}\x1b[K`,
+    `\r${later}  2m06s left\x1b[K`,
+    `\r${later}\x1b[K`, // stays, and tells of no time left
     "\n",
   ]);
 });
 
-test("the bar never wraps, and colour codes take no room", () => {
-  const out = screen(40);
+/** The last line that was drawn, as it is seen. */
+function seen({ written }: { readonly written: readonly string[] }): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape that begins a colour code.
+  return written.findLast((text) => text !== "\n")!.replace(/\x1b\[\d*[mK]|\r/g, "");
+}
+
+test.each([
+  [100, "epoch 1/2  ━━━━━━━━━━━━━━━━━━━━  step 10/20  −ELBO 98.20 = 73.10 + 25.10  val 99.50  2m06s left"],
+  [96, "epoch 1/2  ━━━━━━━━━━  step 10/20  −ELBO 98.20 = 73.10 + 25.10  val 99.50  2m06s left"],
+  [80, "epoch 1/2  ━━━━━━━━━━  −ELBO 98.20 = 73.10 + 25.10  val 99.50  2m06s left"],
+  [73, "epoch 1/2  ━━━━━━━━━━  −ELBO 98.20  val 99.50  2m06s left"],
+  [50, "epoch 1/2  −ELBO 98.20  val 99.50  2m06s left"],
+  [40, "−ELBO 98.20  val 99.50  2m06s left"],
+  [30, "−ELBO 98.20  2m06s left"],
+  [20, "−ELBO 98.20"],
+  [5, ""],
+])("in %i columns the bar's line has whole fields, the most important ones", (columns, line) => {
+  const out = screen(columns);
   const progress = trainProgress(out, { bars: true, now: () => 0 });
   progress.onProgress(start);
   progress.onProgress(step(5));
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape that begins a colour code.
-  const visible = out.written.at(-1)!.replace(/\x1b\[\d*[mK]|\r/g, "");
-  expect(visible).toBe("epoch 1/2  ━━━━━━━━━━━━━━━━━━━━  step 5/20".slice(0, 39));
+  progress.onProgress(epoch(1));
+  expect(seen(out)).toBe(line);
+});
+
+test("at the end the bar is full, whatever was told last", () => {
+  const out = screen(100);
+  const progress = trainProgress(out, { bars: true, now: () => 0 });
+  progress.onProgress(start);
+  progress.onProgress(step(18, 2));
+  progress.onProgress(epoch(2));
+  progress.close();
+  progress.close(); // also by a second signal
+  expect(seen(out)).toContain(`${"━".repeat(20)}  step 20/20`);
+  expect(out.written.at(-2)).toContain(`\x1b[36m${"━".repeat(20)}\x1b[90m\x1b[0m`);
+  expect(out.written.filter((text) => text === "\n")).toHaveLength(1);
+});
+
+/** A step at some seconds of a run of ten minutes, with or without a number of steps as well. */
+function timed(seconds: number, secondsLeft: number, steps: number | null = null): ProgressEvent {
+  return { ...(step(5) as Extract<ProgressEvent, { kind: "step" }>), steps, seconds, secondsLeft };
+}
+
+test("minutes: a bar by time or by steps, whichever end is nearer, and the time that is left", () => {
+  const out = screen(200);
+  let time = 0;
+  const progress = trainProgress(out, { bars: true, now: () => time });
+  progress.onProgress({ ...start, epochs: null, steps: null, minutes: 10 } as ProgressEvent);
+  for (const [event, cells, end] of [
+    [timed(150, 450), 5, /step 5 .* 7m30s left$/],
+    [timed(300, 252, 20), 10, /step 5\/20 .* 4m12s left$/],
+    [timed(60, 252, 20), 5, /step 5\/20 .* 4m12s left$/],
+    [timed(700, 0), 20, /step 5 .* ex\/s$/], // over, and not less than nothing left
+  ] as const) {
+    time += 1000;
+    progress.onProgress(event);
+    expect(out.written.at(-1)).toContain(`\x1b[36m${"━".repeat(cells)}\x1b[90m${"━".repeat(20 - cells)}\x1b[0m`);
+    expect(seen(out)).toMatch(end);
+  }
 });
 
 test("a terminal that does not know its width still gets its line", () => {
@@ -138,8 +192,19 @@ test("the count of an evaluation is shown with bars alone, and wiped at the end"
   countProgress(plain, "evaluating", { bars: false }).onProgress(1, 2);
   expect(plain.written).toEqual([]);
   const out = screen();
-  const progress = countProgress(out, "evaluating", { bars: true, now: () => 0 });
+  let time = 0;
+  const progress = countProgress(out, "evaluating", { bars: true, now: () => time });
+  time = 60_000;
   progress.onProgress(500, 1000);
   progress.close();
-  expect(out.written).toEqual(["\revaluating \x1b[36m━━━━━━━━━━\x1b[90m━━━━━━━━━━\x1b[0m 500/1,000\x1b[K", "\r\x1b[K"]);
+  expect(out.written).toEqual([
+    "\revaluating  \x1b[36m━━━━━━━━━━\x1b[90m━━━━━━━━━━\x1b[0m  500/1,000  1m00s left\x1b[K",
+    "\r\x1b[K",
+  ]);
+  time = 120_000;
+  const narrow = screen(30);
+  const small = countProgress(narrow, "evaluating", { bars: true, now: () => time });
+  time = 121_000;
+  small.onProgress(999_999, 1_000_000);
+  expect(seen(narrow)).toBe("evaluating  999,999/1,000,000");
 });

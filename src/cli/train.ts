@@ -40,7 +40,7 @@ export function register(program: Command): void {
     .requiredOption("--out <run>", "the run directory to write")
     .optionsGroup("What to train:")
     .option("--config <file>", "a JSON config; all keys have defaults")
-    .option("--set <key=value...>", "set keys of the config, e.g. model.latent=50")
+    .option("--set <key=value...>", "set keys of the config, e.g. model.latent=50 'model.encoder.hidden=[400]'")
     .optionsGroup("For how long:")
     .addOption(
       positiveInteger("--epochs <n>", "passes over the training data (default: 50, or what the config says)").conflicts(

@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import type { Command } from "commander";
+import type { traverseRun } from "../report/figures.node.ts";
 import {
   addExamples,
   dataOption,
@@ -12,7 +13,7 @@ import {
   type SplitName,
   splitOption,
 } from "./options.ts";
-import { checkOutputFile, printResult } from "./output.ts";
+import { checkOutputFile, printResult, tableLines } from "./output.ts";
 
 interface TraverseFlags {
   readonly steps: number;
@@ -24,6 +25,8 @@ interface TraverseFlags {
   readonly out?: string;
   readonly json?: boolean;
 }
+
+type TraversalResult = Awaited<ReturnType<typeof traverseRun>>;
 
 /** Far beyond where a prior has mass, and far below what a decoder's float32 can multiply. */
 const MOST_RANGE = 1000;
@@ -47,11 +50,21 @@ export function register(program: Command): void {
       const out = asked ?? join(run, "traversals.png");
       const { traverseRun } = await import("../report/figures.node.ts");
       const result = await traverseRun({ run, out, ...given(options) });
-      printResult(json, result, [`${result.dimensions.length} latent dimensions: ${result.file}`]);
+      printResult(json, result, traversalLines(result));
     });
   addExamples(
     command,
     "vaekit traverse runs/sprites",
     "vaekit traverse runs/mnist --example 4 --dimensions 10 --range 2",
   );
+}
+
+/** Which latent dimension each row of the picture shows, and its KL. */
+export function traversalLines({ dimensions, file }: Pick<TraversalResult, "dimensions" | "file">): string[] {
+  const rows = dimensions.map(({ dimension, klNats }, i) => [String(i + 1), String(dimension), klNats.toFixed(2)]);
+  return [
+    `${dimensions.length} ${dimensions.length === 1 ? "latent dimension" : "latent dimensions"}: ${file}`,
+    "",
+    ...tableLines([["row", "dimension", "KL (nats)"], ...rows]),
+  ];
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { differences, furthest, runner } from "../../test/numeric.ts";
 import { type Config, type PartialConfig, parseConfig } from "../config.ts";
 import { grad } from "../graph/grad.ts";
+import { staticSize } from "../graph/shape.ts";
 import { input } from "../graph/tensor.ts";
 import { createKernels } from "../runtime/kernels.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
@@ -19,24 +20,30 @@ import { buildVae, type Vae } from "./vae.ts";
 
 /* What every model must keep, from one table: a new model, or a new option of one, is a new row. */
 
-const event = [3, 2] as const;
-const size = 6;
 const rows = 8;
 const latent = 2;
 
-/** Eight different examples of zeros and ones. */
-const binary = Float32Array.from(
-  { length: rows * size },
-  (_, i) => ([1, 3, 7, 11, 21, 35, 47, 5][Math.floor(i / size)]! >> (i % size)) & 1,
-);
+/** Eight different examples of zeros and ones, each of `size` bits. */
+const bits = (size: number): Float32Array =>
+  Float32Array.from(
+    { length: rows * size },
+    (_, i) => ([1, 3, 7, 11, 21, 35, 47, 5][Math.floor(i / size)]! >> ((i % size) % 6)) & 1,
+  );
 /** Eight different examples of real numbers. */
-const real = Float32Array.from(binary, (bit, i) => 1.5 * bit - 1 + Math.sin(3 * i) / 4);
+const reals = (size: number): Float32Array => bits(size).map((bit, i) => 1.5 * bit - 1 + Math.sin(3 * i) / 4);
+
+const flat = [3, 2] as const;
+const [binary, real] = [bits(6), reals(6)];
 
 interface Row {
   readonly name: string;
   readonly config: PartialConfig;
   readonly data: Float32Array;
+  /** Shape of one example. Default: (3, 2). */
+  readonly event?: readonly number[];
 }
+
+const eventOf = ({ event = flat }: Row): readonly number[] => event;
 
 const base = {
   model: { latent, encoder: { hidden: [4, 3], activation: "tanh", initialization: "glorot" } },
@@ -47,6 +54,17 @@ const network = base.model.encoder;
 const withModel = (model: PartialConfig["model"]): PartialConfig => ({ ...base, model: { ...base.model, ...model } });
 const withEncoder = (encoder: Partial<Config["model"]["encoder"]>): PartialConfig =>
   withModel({ encoder: { ...network, hidden: [...network.hidden], ...encoder } as never });
+
+/** Images of odd sizes, which no stride divides, grey and in colour. */
+const grey = [7, 5] as const;
+const colour = [5, 3, 3] as const;
+type Layers = NonNullable<NonNullable<NonNullable<PartialConfig["model"]>["encoder"]>["layers"]>;
+const withConv = (layers: Layers, model: PartialConfig["model"] = {}): PartialConfig =>
+  withModel({ encoder: { ...network, kind: "conv", layers, hidden: [4] }, ...model });
+const halving: Layers = [
+  { channels: 2, kernel: 4, stride: 2 },
+  { channels: 3, kernel: 4, stride: 2 },
+];
 
 const table: readonly Row[] = [
   { name: "base", config: base, data: binary },
@@ -75,21 +93,54 @@ const table: readonly Row[] = [
     config: withModel({ decoder: { hidden: [7], activation: "elu", initialization: "he" } }),
     data: binary,
   },
+  { name: "conv, grey", config: withConv(halving), data: bits(35), event: grey },
+  {
+    name: "conv, colour, learned variance",
+    config: withConv([{ channels: 2, kernel: 3, stride: [2, 1], padding: 1 }], {
+      likelihood: { kind: "normal", variance: "learned" },
+    }),
+    data: reals(45),
+    event: colour,
+  },
+  {
+    name: "conv, without dense layers",
+    config: withConv([{ channels: 2, kernel: [3, 2], stride: [3, 2], padding: 1 }], {
+      encoder: { kind: "conv", activation: "silu", layers: [{ channels: 3, kernel: 3, stride: 2 }], hidden: [] },
+      decoder: { layers: [{ channels: 2, kernel: [3, 2], stride: [3, 2], padding: 1 }] },
+      likelihood: { kind: "normal", variance: "fixed", standardDeviation: 0.6 },
+    }),
+    data: reals(35),
+    event: grey,
+  },
+  {
+    name: "conv to mlp",
+    config: withConv([{ channels: 3, kernel: 4, stride: 2 }], { decoder: { kind: "mlp", hidden: [6] } }),
+    data: bits(45),
+    event: colour,
+  },
+  {
+    name: "mlp to conv",
+    config: withModel({ decoder: { kind: "conv", layers: [{ channels: 2, kernel: 2, stride: 2 }] } }),
+    data: bits(35),
+    event: grey,
+  },
   { name: "wider latents", config: withModel({ latent: 3 }), data: binary },
   { name: "β = 0", config: { ...base, objective: { beta: 0 } }, data: binary },
   { name: "β = 4", config: { ...base, objective: { beta: 4 } }, data: binary },
 ];
 
-const statisticsOf = (data: Float32Array): DataStatistics => {
+const statisticsOf = (row: Row): DataStatistics => {
+  const { data } = row;
+  const size = staticSize(eventOf(row));
   const mean = Float32Array.from({ length: size }, (_, j) =>
     data.reduce((sum, x, i) => (i % size === j ? sum + x / rows : sum), 0),
   );
   return { mean, variance: data.reduce((sum, x, i) => sum + (x - mean[i % size]!) ** 2 / data.length, 0) };
 };
 
-const prepare = ({ config, data }: Row): { config: Config; vae: Vae } => {
-  const parsed = parseConfig(config, "test");
-  return { config: parsed, vae: buildVae(parsed.model, event, statisticsOf(data)) };
+const prepare = (row: Row): { config: Config; vae: Vae } => {
+  const parsed = parseConfig(row.config, "test");
+  return { config: parsed, vae: buildVae(parsed.model, eventOf(row), statisticsOf(row)) };
 };
 
 /** Standard normals of a step, for each row and latent. */
@@ -138,6 +189,8 @@ async function learn(row: Row, steps: number, seed = 0): Promise<Trained> {
 }
 
 describe.each(table)("$name", (row) => {
+  const event = eventOf(row);
+
   test("shapes", () => {
     const { vae } = prepare(row);
     const x = input("x", ["batch", ...event]);
@@ -198,10 +251,11 @@ describe.each(table)("$name", (row) => {
       ...parameters,
       z: Array.from({ length: vae.latent }, () => 0.7),
     });
-    const statistics = statisticsOf(row.data);
+    const statistics = statisticsOf(row);
+    const { kind } = parseConfig(row.config, "test").model.likelihood;
     // probabilities are held away from 0 and 1, where no gradient would be left
     const start = statistics.mean.map((value) =>
-      row.data === binary ? Math.min(Math.max(value, 0.001), 0.999) : value,
+      kind === "bernoulli" ? Math.min(Math.max(value, 0.001), 0.999) : value,
     );
     expect(furthest(run.mean!, start)).toBeLessThan(1e-6);
     if (/global|learned/.test(row.name))
@@ -228,15 +282,20 @@ describe.each(table)("$name", (row) => {
 });
 
 /** The least distortion there is, in nats, for a decoder that puts its mean on x: 0 for bits, −log density for numbers. */
-function leastDistortion({ likelihood }: Config["model"]): number {
+function leastDistortion({ likelihood }: Config["model"], event: readonly number[]): number {
   if (likelihood.kind !== "normal") return 0;
   const { variance, standardDeviation } = likelihood as { variance: string; standardDeviation?: number };
   const deviation = variance === "fixed" ? standardDeviation! : 0.5; // one that is learned falls lower yet, with time
-  return size * (Math.log(2 * Math.PI) / 2 + Math.log(deviation));
+  return staticSize(event) * (Math.log(2 * Math.PI) / 2 + Math.log(deviation));
 }
 
 describe("learns eight examples by heart in 200 steps, when it is wide and the rate costs nothing", () => {
-  const wide = (network: object | undefined) => ({ ...network, hidden: [32] }) as never;
+  const wide = (network: { readonly layers?: Layers | null | undefined } = {}) =>
+    ({
+      ...network,
+      hidden: [32],
+      ...(network.layers ? { layers: network.layers.map((layer) => ({ ...layer, channels: 16 })) } : {}),
+    }) as never;
   test.each(table.filter(({ name }) => !/hidden|β/.test(name)))("$name", async (row) => {
     const model = {
       ...row.config.model,
@@ -246,7 +305,7 @@ describe("learns eight examples by heart in 200 steps, when it is wide and the r
     const config = { ...row.config, model, objective: { beta: 0 } };
     const { distortions } = await learn({ ...row, config }, 200);
     const median = distortions.slice(-51).toSorted((a, b) => a - b)[25]!;
-    expect(median - leastDistortion(parseConfig(config, "test").model)).toBeLessThan(0.2);
+    expect(median - leastDistortion(parseConfig(config, "test").model, eventOf(row))).toBeLessThan(0.2);
   });
 });
 

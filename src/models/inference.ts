@@ -6,6 +6,7 @@ import { input } from "../graph/tensor.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { compile } from "../runtime/program.ts";
 import { show } from "../show.ts";
+import { rowsWithin } from "./cost.ts";
 import type { PortableModel } from "./portable.ts";
 
 /** Parameters of q(z|x), (rows, latent) each. */
@@ -31,10 +32,12 @@ export interface Inference {
 }
 
 /**
- * Rows that go through the network at once. Always so many, the last ones zeros: the last bits of a matrix product may
- * depend on its height, and a row shall come out the same whatever is computed beside it.
+ * Rows that go through the network at once, fewer where they would take more bytes than `mostBytes`. For one network
+ * always so many, the last ones zeros: the last bits of a matrix product may depend on its height, and a row shall come
+ * out the same whatever is computed beside it.
  */
-const chunkRows = 128;
+const mostRows = 128;
+const mostBytes = 2 ** 28;
 
 /** Compiles a model's encoder and decoder, each when it is first used. */
 export function inference({ description, vae, weights }: PortableModel, backend: Backend): Inference {
@@ -48,6 +51,7 @@ export function inference({ description, vae, weights }: PortableModel, backend:
     outputs: Parameters<typeof compile>[1],
     widths: Readonly<Record<string, number>>,
   ) => {
+    const chunkRows = rowsWithin(Object.values(outputs), mostRows, mostBytes);
     const source = new Float32Array(chunkRows * width);
     const results = Object.fromEntries(
       Object.entries(widths).map(([key, columns]) => [key, new Float32Array(chunkRows * columns)]),

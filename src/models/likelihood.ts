@@ -1,35 +1,24 @@
+import type { BuiltInLikelihood } from "../config.parts.ts";
 import { bernoulli } from "../distributions/bernoulli.ts";
 import { normal } from "../distributions/normal.ts";
 import { softplus } from "../graph/ops/activation.ts";
 import { add } from "../graph/ops/arithmetic.ts";
-import { expand, reshape } from "../graph/ops/structure.ts";
-import type { Shape } from "../graph/shape.ts";
-import { staticSize } from "../graph/shape.ts";
+import { expand } from "../graph/ops/structure.ts";
 import { constant, labelled, type Tensor } from "../graph/tensor.ts";
-import { dense } from "../nn/dense.ts";
-import type { Initializer, Scope } from "../nn/parameters.ts";
-import { type BuiltInLikelihood, type LikelihoodContext, type LikelihoodPart, likelihoodPart } from "./registry.ts";
+import type { HeadOptions } from "../nn/networks.ts";
+import type { Initializer } from "../nn/parameters.ts";
+import { type LikelihoodContext, type LikelihoodPart, likelihoodPart } from "./registry.ts";
 
-type Head = (h: Tensor, shape: Shape) => Tensor;
-
-/** A dense layer to the event: (rows, features) → (..., ...event). */
-function head(scope: Scope, { features, event }: LikelihoodContext, bias: Initializer | undefined): Head {
-  const layer = dense(scope, features, staticSize(event), { initialization: "glorot", ...(bias ? { bias } : {}) });
-  return (h, shape) => reshape(layer(h), shape);
-}
-
-const values = (data: Float32Array): Initializer => ({ kind: "values", values: data });
+/** Where a head starts: at a number for each element of the event, as far as there are statistics. */
+const startingAt = (start: Float32Array | undefined): HeadOptions =>
+  start ? { bias: { kind: "values", values: start } } : {};
 
 /** p(x|z) = Bernoulli(σ(logits)); the logits start at the data's mean, held away from 0 and 1. */
 const bernoulliPart: LikelihoodPart = {
   support: "unit",
   measure: "probability",
   build(context) {
-    const logits = head(
-      context.scope.at("logits"),
-      context,
-      context.statistics && values(context.statistics.mean.map(logit)),
-    );
+    const logits = context.head(context.scope.at("logits"), startingAt(context.statistics?.mean.map(logit)));
     return (h, shape) => bernoulli(labelled(logits(h, shape), "logits of p(x|z)"));
   },
 };
@@ -54,7 +43,7 @@ const normalPart: LikelihoodPart = {
   measure: "density",
   build(context, options) {
     const { scope, statistics } = context;
-    const mean = head(scope.at("mean"), context, statistics && values(statistics.mean));
+    const mean = context.head(scope.at("mean"), startingAt(statistics?.mean));
     const start: Initializer = { kind: "constant", value: Math.log(Math.max(statistics?.variance ?? 1, 1e-4)) };
     const logvar = logVariance(context, options, start);
     return (h, shape) => {
@@ -78,7 +67,7 @@ function logVariance(
     const raw = scope.parameter("logvar", [1], start);
     return (_h, mean) => expand(bounded(raw), mean);
   }
-  const layer = head(scope.at("logvar"), context, start);
+  const layer = context.head(scope.at("logvar"), { bias: start });
   return (h, { shape }) => labelled(bounded(layer(h, shape)), "log-variance of p(x|z)");
 }
 

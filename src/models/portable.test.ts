@@ -2,6 +2,7 @@ import { expect, test, vi } from "vitest";
 import { parseConfig } from "../config.ts";
 import { RunError } from "../errors.ts";
 import { memoryStorage } from "../storage/memory.ts";
+import { decodeSafetensors, encodeSafetensors } from "../storage/safetensors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { loadModel, saveModel } from "./portable.ts";
 import { buildVae } from "./vae.ts";
@@ -66,4 +67,24 @@ test.each<[string, (json: Record<string, unknown>) => unknown, string]>([
   const loading = loadModel(storage);
   await expect(loading).rejects.toBeInstanceOf(RunError);
   await expect(loading).rejects.toThrow(`memory/model/model.json: ${message}`);
+});
+
+test("weights with other parameters than the config's are likely another version's, and that is said", async () => {
+  const mend = /it was likely written by another version of vaekit: use that one .* or train the model again/;
+  for (const [change, message] of [
+    // As models were before the posterior became one layer.
+    [{ "encoder.posterior.weight": "encoder.mean.weight" }, 'does not hold the parameter "encoder.posterior.weight"'],
+    [{ "": "encoder.more" }, 'tensor "encoder.more" has no place in the model'],
+  ] as const) {
+    const storage = await saved(1, 10);
+    const { tensors } = decodeSafetensors(await storage.read(files[1]), "weights");
+    for (const [name, other] of Object.entries(change)) {
+      tensors.set(other, tensors.get(name) ?? { shape: [1], data: new Float32Array(1) });
+      tensors.delete(name);
+    }
+    await storage.write(files[1], encodeSafetensors(tensors));
+    const loading = loadModel(storage);
+    await expect(loading).rejects.toThrow(`memory/model/weights.safetensors: ${message}`);
+    await expect(loading).rejects.toThrow(mend);
+  }
 });

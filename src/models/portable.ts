@@ -94,11 +94,14 @@ async function loadPair(storage: Storage): Promise<PortableModel | undefined> {
   const extra = [...tensors.keys()].find((path) => !(path in weights));
   if (extra !== undefined)
     throw new RunError(
-      `${weightsFile}: tensor "${extra}" has no place in the model that ${files.description} describes`,
+      `${weightsFile}: tensor "${extra}" has no place in the model that ${files.description} describes; ${otherVersion}`,
     );
   // Last, so that damage that can be named has been named.
   return (await sha256(bytes)) === description.weightsSha256 ? { description, vae, weights } : undefined;
 }
+
+const otherVersion =
+  'it was likely written by another version of vaekit: use that one (in the run\'s environment.json it is "vaekit"), or train the model again in another directory';
 
 /**
  * A float32 tensor of the shape that the model needs.
@@ -113,7 +116,7 @@ export function fitting(
   const tensor = tensors.get(name);
   if (!tensor)
     throw new RunError(
-      `${file}: tensor "${name}" is missing; the weights belong to another model than the config describes`,
+      `${file}: does not hold the parameter "${name}" of the model that the config describes; ${otherVersion}`,
     );
   if (!(tensor.data instanceof Float32Array) || tensor.shape.join() !== shape.join())
     throw new RunError(

@@ -1,7 +1,9 @@
+import { likelihoods as builtIn } from "../config.parts.ts";
 import type { Distribution } from "../distributions/distribution.ts";
 import { UsageError } from "../errors.ts";
 import type { Shape } from "../graph/shape.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { DecoderNetwork } from "../nn/networks.ts";
 import type { Scope } from "../nn/parameters.ts";
 import { isRecord, show } from "../show.ts";
 
@@ -14,9 +16,15 @@ export interface DataStatistics {
 }
 
 export interface LikelihoodContext {
+  /** Where the likelihood declares its parameters. */
   readonly scope: Scope;
-  /** Width of the decoder's last hidden layer. */
+  /** Width of what the decoder gives, (rows, features); of a convolutional one, its last map, flattened. */
   readonly features: number;
+  /**
+   * Declares a last layer of the decoder's own kind, dense or convolutional, with one number for each element of the
+   * event, or several: features (rows, features) → the shape asked for. Call it once for each parameter of p(x|z).
+   */
+  readonly head: DecoderNetwork["head"];
   /** Shape of one example. */
   readonly event: readonly number[];
   /** Absent when a saved model is loaded: its parameters are about to be filled in. */
@@ -39,12 +47,8 @@ export interface LikelihoodPart {
   ): (features: Tensor, shape: Shape) => Distribution;
 }
 
-/** The likelihoods of likelihood.ts, whose names are taken. */
-const builtInNames = ["bernoulli", "normal"] as const;
-export type BuiltInLikelihood = (typeof builtInNames)[number];
-
 /** Whether a likelihood comes with vaekit, and is there in every thread. */
-export const isBuiltIn = (name: string): boolean => builtInNames.some((taken) => taken === name);
+export const isBuiltIn = (name: string): boolean => Object.hasOwn(builtIn, name);
 
 const likelihoods = new Map<string, LikelihoodPart>();
 
@@ -75,10 +79,10 @@ function checkPart(where: string, part: unknown): void {
 }
 
 /** @throws UsageError naming the likelihood that is missing and those there are */
-export function likelihoodPart(name: string, builtIn: Readonly<Record<string, LikelihoodPart>>): LikelihoodPart {
-  const part = Object.hasOwn(builtIn, name) ? builtIn[name] : likelihoods.get(name);
+export function likelihoodPart(name: string, own: Readonly<Record<string, LikelihoodPart>>): LikelihoodPart {
+  const part = Object.hasOwn(own, name) ? own[name] : likelihoods.get(name);
   if (part) return part;
-  const known = [...Object.keys(builtIn), ...likelihoods.keys()].join(", ");
+  const known = [...Object.keys(own), ...likelihoods.keys()].join(", ");
   throw new UsageError(
     `model.likelihood.kind: no likelihood is named "${name}" (there are: ${known}); a likelihood of your own must be registered with registerLikelihood("${name}", …) before the model is built or loaded`,
   );

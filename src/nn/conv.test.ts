@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { evaluate, furthest } from "../../test/numeric.ts";
+import { UsageError } from "../errors.ts";
 import { conv2d, convTranspose2d } from "../graph/ops/convolution.ts";
 import { input } from "../graph/tensor.ts";
 import { conv, convTranspose } from "./conv.ts";
@@ -54,4 +55,22 @@ test.each([
   expect(start("lecun")).toEqual({ kind: "normal", standardDeviation: Math.sqrt(1 / fanIn) });
   expect(start("he")).toEqual({ kind: "normal", standardDeviation: Math.sqrt(2 / fanIn) });
   expect(start("glorot")).toEqual({ kind: "uniform", limit: Math.sqrt(6 / (fanIn + fanOut)) });
+});
+
+test("options that are not known are refused where the layer is declared, before its parameters are", () => {
+  const { root, specs } = parameterTree();
+  const options = { kernel: 3, initialization: "he" } as const;
+  expect(() => conv(root.at("encoder"), 4, 6, { ...options, strde: 2 } as never)).toThrow(
+    new UsageError('conv of encoder.weight: strde: unknown option; did you mean "stride"?'),
+  );
+  expect(() => conv(root, 4, 6, { ...options, outputPadding: 1 } as never)).toThrow(
+    "conv of weight: outputPadding: unknown option; allowed: ",
+  );
+  expect(() => convTranspose(root, 4, 6, { ...options, outputPaddin: 1 } as never)).toThrow(
+    new UsageError('convTranspose of weight: outputPaddin: unknown option; did you mean "outputPadding"?'),
+  );
+  expect(specs).toEqual([]);
+  expect(
+    convTranspose(root, 4, 6, { ...options, ...window, stride: 2, padding: 0, outputPadding: 1 })(x).shape,
+  ).toEqual(["batch", 10, 14, 6]);
 });

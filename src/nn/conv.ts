@@ -1,4 +1,6 @@
+import { UsageError } from "../errors.ts";
 import { conv2d, convTranspose2d } from "../graph/ops/convolution.ts";
+import { checkOptions, type OptionNames } from "../graph/ops/options.ts";
 import type { Padding, Pair } from "../graph/ops/window.ts";
 import { type Initialization, initializations, type Layer } from "./dense.ts";
 import { type Initializer, type Scope, zeros } from "./parameters.ts";
@@ -24,6 +26,23 @@ export interface ConvTransposeOptions extends ConvOptions {
   readonly outputPadding?: Pair;
 }
 
+const convOptions: OptionNames<ConvOptions> = {
+  kernel: true,
+  initialization: true,
+  stride: true,
+  padding: true,
+  dilation: true,
+  groups: true,
+  bias: true,
+};
+const convTransposeOptions: OptionNames<ConvTransposeOptions> = { ...convOptions, outputPadding: true };
+
+/** Refuses an option of the layer whose weight is declared at the scope. */
+const refusalAt =
+  (layer: string, scope: Scope) =>
+  (problem: string): UsageError =>
+    new UsageError(`${layer} of ${scope.path("weight")}: ${problem}`);
+
 const area = (pair: Pair): number => (typeof pair === "number" ? pair * pair : pair[0] * pair[1]);
 const sides = (kernel: Pair): readonly [number, number] => (typeof kernel === "number" ? [kernel, kernel] : kernel);
 
@@ -32,13 +51,11 @@ const sides = (kernel: Pair): readonly [number, number] => (typeof kernel === "n
  * (kernel height, kernel width, inputs/groups, outputs) and `bias` (outputs). For the initialization, an output is the
  * sum of kernel area·inputs/groups products, and an input is part of kernel area·outputs/groups/stride² outputs on
  * average.
+ * @throws UsageError for an option that is not known, naming the nearest that is
  */
-export function conv(
-  scope: Scope,
-  inputs: number,
-  outputs: number,
-  { kernel, initialization, bias = zeros, ...window }: ConvOptions,
-): Layer {
+export function conv(scope: Scope, inputs: number, outputs: number, options: ConvOptions): Layer {
+  checkOptions(options, convOptions, refusalAt("conv", scope));
+  const { kernel, initialization, bias = zeros, ...window } = options;
   const { stride = 1, groups = 1 } = window;
   const fanIn = (area(kernel) * inputs) / groups;
   const fanOut = (area(kernel) * outputs) / groups / area(stride);
@@ -53,13 +70,11 @@ export function conv(
  * Declares `weight` (kernel height, kernel width, outputs/groups, inputs) and `bias` (outputs). For the initialization,
  * an output is the sum of kernel area·inputs/groups/stride² products on average, and an input is part of
  * kernel area·outputs/groups outputs.
+ * @throws UsageError for an option that is not known, naming the nearest that is
  */
-export function convTranspose(
-  scope: Scope,
-  inputs: number,
-  outputs: number,
-  { kernel, initialization, bias = zeros, ...window }: ConvTransposeOptions,
-): Layer {
+export function convTranspose(scope: Scope, inputs: number, outputs: number, options: ConvTransposeOptions): Layer {
+  checkOptions(options, convTransposeOptions, refusalAt("convTranspose", scope));
+  const { kernel, initialization, bias = zeros, ...window } = options;
   const { stride = 1, groups = 1 } = window;
   const fanIn = (area(kernel) * inputs) / groups / area(stride);
   const fanOut = (area(kernel) * outputs) / groups;

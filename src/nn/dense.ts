@@ -53,7 +53,11 @@ export function mlp(
 ): { readonly layer: Layer; readonly features: number } {
   const widths = [inputs, ...hidden];
   const layers = hidden.map((width, i) => dense(scope.at(`hidden.${i}`), widths[i]!, width, { initialization }));
-  const layer: Layer = (x) =>
-    layers.reduce((h, apply, i) => labelled(activations[activation](apply(h)), scope.path(`hidden.${i}`)), x);
-  return { layer, features: widths.at(-1)! };
+  return { layer: activated(scope, "hidden", layers, activation), features: widths.at(-1)! };
+}
+
+/** Layers one after the other, each followed by the activation; what layer i gives is labelled as `name`.i. */
+export function activated(scope: Scope, name: string, layers: readonly Layer[], activation: Activation): Layer {
+  return (x) =>
+    layers.reduce((h, apply, i) => labelled(activations[activation](apply(h)), scope.path(`${name}.${i}`)), x);
 }

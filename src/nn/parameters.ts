@@ -55,3 +55,16 @@ export function parameterTree(): { readonly root: Scope; readonly specs: readonl
 }
 
 export const zeros: Initializer = { kind: "constant", value: 0 };
+
+/**
+ * A change of state that is not a gradient step: state ← decay·state + (1 − decay)·value, where value is the total, or,
+ * given a count, total / count. Totals and counts add up over ranks and accumulated batches, which means would not.
+ */
+export interface StateUpdate {
+  readonly path: string;
+  /** In the state's shape. */
+  readonly total: Tensor;
+  /** In the state's shape or its leading axes, down to a scalar: a count for each code of a codebook (codes, width). */
+  readonly count?: Tensor;
+  readonly decay: number;
+}

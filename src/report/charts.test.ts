@@ -71,7 +71,26 @@ test("KL: one bar for each dimension, active ones coloured and counted", async (
   const { svg } = await klChart(klByDimension(27));
   expect(count(svg, /fill="var\(--accent[^"]*"/g)).toBe(27);
   expect(count(svg, /fill="var\(--inactive[^"]*"/g)).toBe(23);
-  expect(texts(svg)).toEqual(expect.arrayContaining(["27 of 50 active", "active above 0.01 nats"]));
+  expect(texts(svg)).toEqual(expect.arrayContaining(["27 of 50 active", "– – active above 0.01 nats"]));
+});
+
+test("KL: the words lie above the highest bar, also where all bars are high", async () => {
+  const { svg } = await klChart(new Float32Array(10).fill(3));
+  const words = Array.from(
+    svg.matchAll(/<text[^>]* transform="translate\([\d.]+,(-?[\d.]+)\)"[^>]*>([^<]*active[^<]*)</g),
+  );
+  expect(words.map(([, , text]) => text)).toEqual(["– – active above 0.01 nats", "10 of 10 active"]);
+  for (const [, y] of words) expect(Number(y)).toBeLessThan(0); // of the frame, which holds the bars
+});
+
+test("KL: each bar has its dimension's number, as long as there is room", async () => {
+  const { svg } = await klChart(Float32Array.from({ length: 50 }, (_, dimension) => (dimension * 7) % 50));
+  const numbers = texts(svg).filter((text) => /^\d+$/.test(text));
+  const order = Array.from({ length: 50 }, (_, rank) => String(((49 - rank) * 43) % 50)); // 7 · 43 = 1 modulo 50
+  expect(numbers.slice(0, 50)).toEqual(order);
+  expect(texts(svg)).toContain("latent dimension, greatest KL first");
+  const many = await klChart(new Float32Array(51).fill(1));
+  expect(texts(many.svg)).toContain("latent dimensions, by KL");
 });
 
 test("KL bars descend from the greatest", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ShapeError, UsageError } from "../errors.ts";
-import { imageGrid, type Picture, sideBySide } from "./grid.ts";
+import { endsApart, imageGrid, type Picture, sideBySide } from "./grid.ts";
 
 const GAP = 226;
 
@@ -89,6 +89,18 @@ test("a reconstruction stands below its input, and pairs of rows are apart", () 
     [153, GAP, GAP],
     [GAP, GAP, GAP],
   ]);
+});
+
+test("the ends of each row stand apart from what lies between them", () => {
+  const images = Float32Array.of(0, 0.2, 0.4, 0.6, 0.8, 1);
+  const picture = endsApart(images, [1, 1], { columns: 3, gap: 1, scale: 1 });
+  expect([picture.width, picture.height]).toEqual([17, 5]);
+  const row = (...levels: [number, number, number]) => {
+    const line = new Array(17).fill(GAP);
+    for (const [i, level] of levels.entries()) line[1 + 7 * i] = level; // 5 gaps more on either side
+    return line;
+  };
+  expect([rows(picture)[1], rows(picture)[3]]).toEqual([row(0, 51, 102), row(153, 204, 255)]);
 });
 
 test("errors name what was expected and what was given", () => {

@@ -195,3 +195,20 @@ export function sideBySide(
   );
   return draw(width, height, tile, scale, placements);
 }
+
+/**
+ * Rows of `columns` images, in which the first and the last stand apart from those between them.
+ * images: (count, ...event) as for imageGrid, count a multiple of columns.
+ */
+export function endsApart(images: Float32Array, event: readonly number[], options: GridOptions): Picture {
+  const tile = tileOf(event);
+  const count = countImages("endsApart", images, event);
+  const { columns, gap, scale, stepX, stepY, width, height } = layOut(tile, count, options, 1);
+  const apart = 5 * gap;
+  const placements = Array.from({ length: count }, (_, image) => {
+    const column = image % columns;
+    const shift = column === 0 ? 0 : column === columns - 1 ? 2 * apart : apart;
+    return { images, image, top: gap + Math.floor(image / columns) * stepY, left: gap + column * stepX + shift };
+  });
+  return draw(width + 2 * apart, height, tile, scale, placements);
+}

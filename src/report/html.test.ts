@@ -15,6 +15,7 @@ const SECTIONS = [
   "interpolations",
   "latent-means",
   "figures",
+  "words",
   "details",
 ];
 const EMPTY: ReportInput = { run: { name: "run" }, data: { name: "data", event: [2] }, metrics: [] };
@@ -85,6 +86,12 @@ test("traversals are in the order of their KL, which stands beside them", () => 
   expect(shown).toEqual([...shown].sort((a, b) => b - a));
 });
 
+test("five words are explained", () => {
+  const words = /<section id="words">.*?<\/section>/s.exec(html)?.[0] ?? "";
+  const explained = Array.from(words.matchAll(/<dt>([^<]+)<\/dt><dd>[^<]{40,}<\/dd>/g), (match) => match[1]);
+  expect(explained).toEqual(["ELBO", "Distortion", "Rate", "Nat", "Bits per dimension"]);
+});
+
 test("every image has a text in its place, and a size", () => {
   const images = Array.from(html.matchAll(/<img [^>]*>/g), (match) => match[0]);
   expect(images).toHaveLength(11);
@@ -115,7 +122,7 @@ test("before an evaluation, the best epoch's validation terms are shown and name
   const page = renderReport(rest, charts);
   expect(page).toContain("validation, epoch 57");
   expect(page).toMatch(/<dt>−ELBO<\/dt>/);
-  expect(page).not.toContain("log p(x)");
+  expect(page.replace(/<section id="words">.*?<\/section>/s, "")).not.toContain("log p(x)");
 });
 
 test("every string of the user's is escaped", () => {

@@ -4,6 +4,7 @@ import { headlineCards } from "./cards.ts";
 import type { Charts } from "./charts.ts";
 import { type Finding, findings } from "./findings.ts";
 import { decimalsFor, escapeHtml, formatNumber, plural } from "./format.ts";
+import { glossary } from "./glossary.ts";
 import type { ReportFigure, ReportInput, ReportPicture, ReportTraversal } from "./input.ts";
 import { styleSheet } from "./style.ts";
 import type { Chart } from "./vega.ts";
@@ -34,6 +35,7 @@ export function renderReport(input: ReportInput, charts: Charts): string {
     interpolationsSection(input.interpolations),
     scatterSection(charts.scatter, input.scatter?.labels !== undefined),
     figuresSection(input.figures),
+    glossarySection(input),
     detailsSection(input),
   ].filter((section) => section !== undefined);
   const name = escapeHtml(input.run.name);
@@ -150,7 +152,8 @@ function reconstructionsSection(list: readonly ReportPicture[] | undefined): Sec
 
 function interpolationsSection(list: readonly ReportPicture[] | undefined): Section | undefined {
   if (list === undefined || list.length === 0) return undefined;
-  const lede = "From one input's code to another's, decoded along the way.";
+  const lede =
+    "From one input's code to another's, decoded along the way. At the two ends, apart, the inputs themselves.";
   return { id: "interpolations", title: "Interpolations", lede, body: pictures(list) };
 }
 
@@ -176,7 +179,7 @@ function traversalsSection(list: readonly ReportTraversal[] | undefined): Sectio
   return {
     id: "traversals",
     title: "Traversals",
-    lede: "One latent dimension varied at a time, the others held; dimensions by their KL, greatest first.",
+    lede: "One latent dimension varied at a time, the others held. Beside each row its dimension's number and KL, greatest first.",
     body: `<div class="pictures"><div class="plate"><div class="rows">\n${rows.join("\n")}\n</div></div></div>`,
   };
 }
@@ -193,6 +196,11 @@ function scatterSection(chart: Chart | undefined, labelled: boolean): Section | 
     lede: `Where the encoder puts the examples: their posterior means on the first two principal components${labelled ? ", coloured by label. The model never saw the labels" : ""}.`,
     body: plate({ ...chart, title: "First two principal components" }, " wide scatter"),
   };
+}
+
+function glossarySection({ metrics, figures }: ReportInput): Section | undefined {
+  if (metrics.length === 0 && figures === undefined) return undefined;
+  return { id: "words", title: "Words", body: glossary() };
 }
 
 const FIGURE_NAMES: Readonly<Record<string, string>> = {

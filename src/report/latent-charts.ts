@@ -7,7 +7,10 @@ import { type Chart, drawSvg } from "./vega.ts";
 const MAX_POINTS = 5000;
 const OTHER = "other";
 
-/** KL of each latent dimension, greatest first; those below the threshold are grey. */
+/** So many bars have room for their dimensions' numbers below them. */
+const MOST_NUMBERED = 50;
+
+/** KL of each latent dimension, greatest first; those below the threshold are grey. Words stand above the bars. */
 export async function klChart(klByDimension: ArrayLike<number>): Promise<Chart> {
   const count = klByDimension.length;
   const active = countActive(klByDimension);
@@ -16,7 +19,7 @@ export async function klChart(klByDimension: ArrayLike<number>): Promise<Chart> 
   );
   const values = sorted.map((row, rank) => ({ ...row, start: rank + 0.56, end: rank + 1.44 }));
   const greatest = Math.max(activeNats * 2, ...sorted.map((row) => (Number.isFinite(row.nats) ? row.nats : 0)));
-  const threshold = { values: [{ nats: activeNats, rank: count + 0.5, text: `active above ${activeNats} nats` }] };
+  const above = { type: "text", baseline: "bottom", fontSize: 14 };
   const svg = await drawSvg("kl", {
     width: 920,
     height: 220,
@@ -29,7 +32,7 @@ export async function klChart(klByDimension: ArrayLike<number>): Promise<Chart> 
             field: "start",
             type: "quantitative",
             scale: { domain: [0.5, count + 0.5], nice: false, zero: false },
-            axis: { title: "latent dimensions, by KL", grid: false, tickMinStep: 1, format: "d" },
+            axis: rankAxis(sorted.map(({ dimension }) => dimension)),
           },
           x2: { field: "end" },
           y2: { datum: 0 },
@@ -48,27 +51,40 @@ export async function klChart(klByDimension: ArrayLike<number>): Promise<Chart> 
         },
       },
       {
-        data: threshold,
+        data: { values: [{ nats: activeNats }] },
         mark: { type: "rule", strokeDash: [4, 3], color: themed("second") },
         encoding: { y: { field: "nats", type: "quantitative" } },
       },
       {
-        data: threshold,
-        mark: { type: "text", align: "right", baseline: "bottom", dy: -3, color: themed("second") },
-        encoding: {
-          x: { field: "rank", type: "quantitative" },
-          y: { field: "nats", type: "quantitative" },
-          text: { field: "text" },
-        },
+        data: { values: [{ text: `– – active above ${activeNats} nats` }] },
+        mark: { ...above, align: "left", color: themed("second") },
+        encoding: { x: { value: 0 }, y: { value: ABOVE }, text: { field: "text" } },
       },
       {
         data: { values: [{ text: `${active} of ${count} active` }] },
-        mark: { type: "text", align: "right", baseline: "top", fontSize: 15, fontWeight: 600, color: themed("ink") },
-        encoding: { x: { value: "width" }, y: { value: 2 }, text: { field: "text" } },
+        mark: { ...above, align: "right", fontWeight: 600, color: themed("ink") },
+        encoding: { x: { value: "width" }, y: { value: ABOVE }, text: { field: "text" } },
       },
     ],
   });
   return { title: "KL by latent dimension", svg };
+}
+
+/** Where the words stand that are not to lie over the bars, in pixels from the frame's top. */
+const ABOVE = -8;
+
+/** Below each bar its dimension's number; where they are too many, its place in the order. */
+function rankAxis(dimensions: readonly number[]): object {
+  if (dimensions.length > MOST_NUMBERED)
+    return { title: "latent dimensions, by KL", grid: false, tickMinStep: 1, format: "d" };
+  return {
+    title: "latent dimension, greatest KL first",
+    grid: false,
+    values: dimensions.map((_, rank) => rank + 1),
+    tickCount: dimensions.length, // or else only some of the values are shown
+    labelExpr: `${JSON.stringify(dimensions)}[datum.value - 1]`,
+    labelOverlap: false,
+  };
 }
 
 /** Latent means in the plane of their first two principal components, coloured by label. */

@@ -1,21 +1,30 @@
 import { basename, join, resolve } from "node:path";
+import * as z from "zod";
 import { examplesOf } from "../apps/examples.ts";
 import { generate } from "../apps/generate.ts";
 import { interpolate } from "../apps/interpolate.ts";
 import { reconstruct } from "../apps/reconstruct.ts";
 import { orderByKl, traverse } from "../apps/traverse.ts";
-import { type Dataset, rows as rowsOf } from "../data/dataset.ts";
-import { UsageError } from "../errors.ts";
+import { checkOptions, expected, options as fields, section, text } from "../config.fields.ts";
+import { splitOptions } from "../config.ts";
+import { checkSplits } from "../data/check.ts";
+import { type Dataset, rows as rowsOf, type Splits } from "../data/dataset.ts";
+import { loadSplits } from "../data/load.node.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { evaluateModel } from "../evaluate/evaluate.ts";
 import { activeNats } from "../evaluate/figures.ts";
 import { staticSize } from "../graph/shape.ts";
+import { checkEvent } from "../models/inference.ts";
+import { completeModel, networkText } from "../models/networks.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
-import { loadRunSplit } from "../models/run-data.node.ts";
+import { isRecord } from "../show.ts";
 import { readMetrics } from "../train/metrics.ts";
 import { drawCharts } from "./charts.ts";
-import { imageGrid, type Picture, sideBySide } from "./grid.ts";
+import { plural } from "./format.ts";
+import { endsApart, imageGrid, type Picture, sideBySide } from "./grid.ts";
 import { renderReport } from "./html.ts";
 import type { ReportInput, ReportPicture, ReportTraversal } from "./input.ts";
+import { labelNamesOf } from "./label-names.ts";
 import { latentRates } from "./latent-rates.node.ts";
 import { principalPlane } from "./pca.ts";
 import { encodePng, toDataUri } from "./png.node.ts";
@@ -23,27 +32,59 @@ import { encodePng, toDataUri } from "./png.node.ts";
 /** Examples of the validation split on which −log p(x) is estimated, and with how many samples: some seconds' work. */
 const likelihood = { examples: 500, samples: 100 };
 const scatterExamples = 5000;
-const shown = { samples: 64, reconstructions: 16, traversals: 10, steps: 11 };
+const shown = { samples: 64, reconstructions: 16, traversals: 10, interpolations: 4, steps: 11 };
 
 export interface ReportOptions {
+  /** What the run was trained on, where that was in memory or has moved since: as `train` takes it. */
+  readonly data?: string | Splits | undefined;
   readonly threads?: number | undefined;
 }
+
+const schema = section({
+  run: text("the run directory"),
+  data: z
+    .custom(
+      (data) => (typeof data === "string" && data !== "") || isRecord(data),
+      expected('a file, a folder, "sprites", or data in memory, { train, validation, test }'),
+    )
+    .optional(),
+  threads: fields.threads,
+} satisfies Record<"run" | keyof ReportOptions, z.ZodType>);
 
 /**
  * Writes report.html into a run: curves, figures of the validation split, samples, reconstructions, traversals, a map
  * of the latent space, the config. The test split is left alone. Returns the file.
+ * @throws UsageError for a wrong option, or where the data are known neither from the run nor from the options;
+ * RunError for a run that cannot be opened; DataError for data that cannot be read or are not those of the run
  */
 export async function writeReport(run: string, options: ReportOptions = {}): Promise<string> {
-  const model = await openRun(run, options);
+  checkOptions("writeReport", schema, { ...options, run });
+  const model = await openRun(run, { threads: options.threads });
   try {
-    if (model.source === undefined)
-      throw new UsageError(`${run}: the run does not say what data it was trained on, which the report shows`);
-    const input = await gather(run, model, await loadRunSplit(model, { split: "validation" }));
+    const input = await gather(run, model, await validationData(run, model, options.data));
     await model.storage.write("report.html", renderReport(input, await drawCharts(input)));
     return join(run, "report.html");
   } finally {
     await model.close();
   }
+}
+
+/** The validation split of the data that the run was trained on. */
+async function validationData(run: string, model: OpenRun, given: ReportOptions["data"]): Promise<Dataset> {
+  const data = given ?? model.source;
+  if (data === undefined)
+    throw new UsageError(
+      `${run}: the run does not say what data it was trained on, which the report shows; name them with --data, or, where they were in memory, write the report in a program: await writeReport(${JSON.stringify(run)}, { data })`,
+    );
+  const splits = typeof data === "string" ? await loadSplits(data, splitOptions(model.config)) : data;
+  checkSplits(splits, "data");
+  checkEvent(model, splits.validation);
+  const { data: trainedOn } = model.description.trained;
+  if (given !== undefined && splits.train.fingerprint !== trainedOn)
+    throw new DataError(
+      `data: expected what ${run} was trained on (fingerprint ${trainedOn}), got other data (${splits.train.fingerprint})`,
+    );
+  return splits.validation;
 }
 
 /** All that the report of a run shows. */
@@ -106,8 +147,8 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
       ),
     ],
     traversals: await traversals(model, data, klByDimension),
-    interpolations: data.count >= 2 ? [await interpolation(model, data)] : undefined,
-    scatter: plane && { ...plane, labels: data.labels?.subarray(0, mapped) },
+    interpolations: data.count >= 2 ? [await interpolations(model, data)] : undefined,
+    scatter: plane && { ...plane, labels: data.labels?.subarray(0, mapped), labelNames: labelNamesOf(data) },
     config,
     environment: record && {
       vaekit: record.vaekit,
@@ -123,10 +164,9 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
 
 /** "VAE 784-200-200 tanh, 50 latent dimensions, bernoulli likelihood" */
 function summaryOf({ config, event }: OpenRun): string {
-  const { encoder, latent, likelihood: p } = config.model;
-  const widths = [staticSize(event), ...encoder.hidden].join("-");
+  const { encoder, latent, likelihood: p } = completeModel(config.model, event);
   const beta = config.objective.beta === 1 ? "VAE" : `β-VAE (β = ${config.objective.beta})`;
-  return `${beta} ${widths} ${encoder.activation}, ${latent} latent dimensions, ${p.kind} likelihood`;
+  return `${beta}, ${networkText(encoder)}, ${latent} latent dimensions, ${p.kind} likelihood`;
 }
 
 async function picture(title: string, alt: string, drawn: Picture): Promise<ReportPicture> {
@@ -154,16 +194,31 @@ async function traversals(model: OpenRun, data: Dataset, klByDimension: readonly
   );
 }
 
-/** From the first example to the next one that has another label, where there are labels. */
-async function interpolation(model: OpenRun, data: Dataset): Promise<ReportPicture> {
-  const { labels } = data;
-  const other = labels ? labels.findIndex((label) => label !== labels[0]) : 1;
-  const to = other > 0 ? other : 1;
-  const ends = new Float32Array([...examplesOf(data, 0, 1), ...examplesOf(data, to, 1)]);
-  const { images } = await interpolate(model, ends, { steps: shown.steps });
+/** From inputs to others, which have another label where there are labels: each in a row, between its two inputs. */
+async function interpolations(model: OpenRun, data: Dataset): Promise<ReportPicture> {
+  const { event } = model;
+  const rows: Float32Array[] = [];
+  for (const [from, to] of unlikePairs(data, shown.interpolations)) {
+    const [first, last] = [examplesOf(data, from, 1), examplesOf(data, to, 1)];
+    const { images } = await interpolate(model, new Float32Array([...first, ...last]), { steps: shown.steps });
+    rows.push(first, images, last);
+  }
+  const images = new Float32Array(rows.flatMap((row) => [...row]));
   return picture(
-    "Interpolation",
-    "the way from one validation example to another",
-    imageGrid(images, model.event, { columns: shown.steps }),
+    "Interpolations",
+    `${plural(rows.length / 3, "row")}, each the way from one validation example, at its left end, to another, at its right`,
+    endsApart(images, event, { columns: shown.steps + 2 }),
   );
+}
+
+/** Rows of a data set two by two, with unlike labels where there are any; never none where there are two rows. */
+function unlikePairs({ labels, count }: Dataset, most: number): readonly (readonly [number, number])[] {
+  const pairs: (readonly [number, number])[] = [];
+  for (let from = 0; pairs.length < most; ) {
+    const to = labels ? labels.findIndex((label, row) => row > from && label !== labels[from]) : from + 1;
+    if (to < 0 || to >= count) break;
+    pairs.push([from, to]);
+    from = to + 1;
+  }
+  return pairs.length > 0 ? pairs : [[0, 1]];
 }

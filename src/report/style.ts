@@ -73,6 +73,10 @@ td { padding: 8px 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhe
 tr:last-child td { border-bottom: 0; }
 th + th, td + td { padding-left: 14px; }
 th.number, td.number { text-align: right; white-space: nowrap; }
+.words div { display: grid; grid-template-columns: 170px 1fr; gap: 16px; padding: 8px 0; font-size: 14.5px; border-bottom: 1px solid var(--line); }
+.words div:last-child { border-bottom: 0; }
+.words dt { font-weight: 620; }
+.words dd { color: var(--muted); }
 .details { display: grid; grid-template-columns: 1fr 1fr; gap: 14px; margin-top: 18px; align-items: start; }
 .details > :only-child { grid-column: span 2; }
 .details td:first-child { width: 42%; color: var(--muted); }
@@ -95,7 +99,7 @@ footer { margin-top: 64px; padding-bottom: 48px; color: var(--muted); font-size:
   .plate { padding: 14px; }
   .bars > div { overflow-x: auto; }
   .bars svg { min-width: 640px; }
-  .row { grid-template-columns: 1fr; gap: 4px; }
+  .row, .words div { grid-template-columns: 1fr; gap: 4px; }
   .row b, .row small { display: inline; margin-right: 8px; }
 }
 @media print {

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import type * as files from "node:fs/promises";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -18,9 +18,9 @@ vi.mock("node:fs/promises", async (original) => {
   };
   return {
     ...real,
-    open: async (path: string, flags: string) => {
+    open: async (path: string, flags: string, mode?: number) => {
       failIf(`open ${flags}`);
-      const handle = await real.open(path, flags);
+      const handle = await real.open(path, flags, mode);
       const { writeFile, sync } = handle;
       handle.writeFile = async (content) => {
         const bytes = content as Uint8Array;
@@ -92,6 +92,21 @@ test.each(["open wx", "writeFile", "sync wx", "rename"])(
     }
   },
 );
+
+test.runIf(process.platform !== "win32")("a file that is replaced keeps its mode", async () => {
+  const storage = directoryStorage(folder);
+  const modeOf = (name: string) => (statSync(join(folder, name)).mode & 0o777).toString(8);
+  for (const mode of [0o600, 0o640, 0o666, 0o777, 0o400]) {
+    const name = mode.toString(8);
+    await storage.write(name, "earlier");
+    chmodSync(join(folder, name), mode);
+    await storage.write(name, "later");
+    expect(modeOf(name)).toBe(name);
+    expect(readFileSync(join(folder, name), "utf8")).toBe("later");
+  }
+  await storage.write("new", "first");
+  expect(modeOf("new")).toBe((0o666 & ~process.umask()).toString(8));
+});
 
 test("when the folder cannot be synced the file is there, and that is said", async () => {
   const storage = directoryStorage(folder);

@@ -150,12 +150,15 @@ async function lookUp(path: string): Promise<Stats | undefined> {
   }
 }
 
-/** Writes beside the file, syncs, and renames; on failure removes what was written. */
+/** Writes beside the file, with its mode if it is there, syncs, and renames; on failure removes what was written. */
 async function replace(file: string, bytes: Uint8Array): Promise<void> {
   const beside = join(dirname(file), temporaryName(basename(file)));
+  const earlier = await lookUp(file);
+  const mode = earlier && earlier.mode & 0o777;
   try {
-    const handle = await open(beside, "wx");
+    const handle = await open(beside, "wx", mode); // from the start: nobody else is to read it meanwhile
     try {
+      if (mode !== undefined && ((await handle.stat()).mode & 0o777) !== mode) await handle.chmod(mode); // the umask's
       await handle.writeFile(bytes);
       await handle.sync();
     } finally {

@@ -1,9 +1,7 @@
 import type { Config } from "../config.ts";
-import { add } from "../graph/ops/arithmetic.ts";
 import { staticSize } from "../graph/shape.ts";
-import { input } from "../graph/tensor.ts";
 import { batchBytes } from "../models/batches.ts";
-import { betaObjective, negElbo, weightedMean } from "../models/objective.ts";
+import { batchLoss } from "../models/step.ts";
 import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { type TrainingProgram, trainingProgram } from "./program.ts";
@@ -21,14 +19,6 @@ export function compileTraining(
   config: Config,
   helpers?: Helpers | undefined,
 ): Promise<TrainingProgram> {
-  const x = input("x", ["batch", ...vae.event]);
-  const noise = input("noise", ["batch", vae.latent]);
-  const weight = input("weight", ["batch"]);
-  const terms = negElbo(vae, x, noise);
-  const means = {
-    distortionNats: weightedMean(terms.distortionNats, weight),
-    rateNats: weightedMean(terms.rateNats, weight),
-  };
   return trainingProgram({
     backend,
     helpers,
@@ -39,10 +29,9 @@ export function compileTraining(
     objectives: [
       {
         name: "elbo",
-        minimize: betaObjective(means, input("beta", [])),
+        ...batchLoss(vae),
         trains: vae.parameters.filter(({ role }) => role === "trained").map(({ path }) => path),
         weights: "weight",
-        terms: { negElboNats: add(means.distortionNats, means.rateNats), ...means },
       },
     ],
     extraBytes: batchBytes(rowsAtOnce(config), staticSize(vae.event)),

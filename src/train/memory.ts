@@ -62,18 +62,32 @@ function mostCostly(config: Config, event: readonly number[]): { readonly key: s
   const { train } = config;
   const model = completeModel(config.model, event);
   const rows = train.microBatch === null ? "batchSize" : "microBatch";
+  const { encoder, decoder } = model;
+  const given = (network: NetworkConfig, key: string, modelWith: (network: NetworkConfig) => Partial<typeof model>) =>
+    largest(sizesOf(network, key)).map(({ without, ...size }) => ({
+      ...size,
+      without: { ...config, model: { ...model, ...modelWith(without) } },
+    }));
+  // A decoder that mirrors the encoder follows it.
+  const mirrored = JSON.stringify(mirrorOf(encoder)) === JSON.stringify(decoder);
   const sizes = [
-    ...(["encoder", "decoder"] as const).flatMap((network) =>
-      largest(sizesOf(model[network], `model.${network}`)).map(({ without, ...size }) => ({
-        ...size,
-        without: { ...config, model: { ...model, [network]: without } },
-      })),
-    ),
+    ...given(encoder, "model.encoder", (network) => ({
+      encoder: network,
+      ...(mirrored ? { decoder: mirrorOf(network) } : {}),
+    })),
+    ...(mirrored ? [] : given(decoder, "model.decoder", (network) => ({ decoder: network }))),
     { key: "model.latent", value: model.latent, without: { ...config, model: { ...model, latent: 1 } } },
     { key: `train.${rows}`, value: rowsAtOnce(config), without: { ...config, train: { ...train, [rows]: 1 } } },
   ];
   const left = sizes.map(({ without }) => totalOf(needOf(without, event)));
   return sizes[left.indexOf(Math.min(...left))]!;
+}
+
+/** The network with its lists reversed. */
+function mirrorOf(network: NetworkConfig): NetworkConfig {
+  const hidden = network.hidden.toReversed();
+  if (network.kind === "mlp") return { ...network, hidden };
+  return { ...network, hidden, layers: network.layers?.toReversed() ?? null };
 }
 
 /** Sizes of a network that are tried at most: each takes milliseconds, and lists may be long. */

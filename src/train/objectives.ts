@@ -2,20 +2,7 @@ import { UsageError } from "../errors.ts";
 import { grad } from "../graph/grad.ts";
 import { formatShape, sameShape } from "../graph/shape.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { ParameterSpec } from "../nn/parameters.ts";
-
-/**
- * A change of state that is not a gradient step: state ← decay·state + (1 − decay)·value, where value is the total, or,
- * given a count, total / count. Totals and counts add up over ranks and accumulated batches, which means would not.
- */
-export interface StateUpdate {
-  readonly path: string;
-  /** In the state's shape. */
-  readonly total: Tensor;
-  /** In the state's shape or its leading axes, down to a scalar: a count for each code of a codebook (codes, width). */
-  readonly count?: Tensor;
-  readonly decay: number;
-}
+import type { ParameterSpec, StateUpdate } from "../nn/parameters.ts";
 
 /** One objective: what to minimize, over which parameters, at every how many steps, and what it reports. */
 export interface ObjectiveEntry {

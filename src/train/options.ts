@@ -13,6 +13,8 @@ export type ProgressEvent =
       readonly parameters: number;
       readonly epochs: number | null;
       readonly steps: number | null;
+      /** After how many minutes of training the run ends, those before a resume included. */
+      readonly minutes: number | null;
       readonly examples: number;
       readonly resumedFrom?: number;
     }
@@ -22,6 +24,9 @@ export type ProgressEvent =
       readonly step: number;
       readonly steps: number | null;
       readonly examplesPerSecond: number;
+      /** Of training, earlier sessions included. */
+      readonly seconds: number;
+      /** To the end by steps or by minutes, whichever comes first; null where the run has neither. */
       readonly secondsLeft: number | null;
     } & Parts)
   | { readonly kind: "epoch"; readonly row: MetricsRow }

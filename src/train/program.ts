@@ -1,5 +1,5 @@
 import { NumericalError, UsageError } from "../errors.ts";
-import type { ParameterSpec } from "../nn/parameters.ts";
+import type { ParameterSpec, StateUpdate } from "../nn/parameters.ts";
 import type { Backend, Data } from "../runtime/backend.ts";
 import type { Drawing } from "../runtime/drawing.ts";
 import type { Kernels } from "../runtime/kernels.ts";
@@ -8,7 +8,7 @@ import { firstNonFinite } from "./diagnose.ts";
 import { checkGroups, type ParameterGroup, withoutFrozen } from "./groups.ts";
 import { type Layout, layoutOf, viewOf } from "./layout.ts";
 import { createMember } from "./member.ts";
-import { checkObjectives, lossName, type ObjectiveEntry, type StateUpdate } from "./objectives.ts";
+import { checkObjectives, lossName, type ObjectiveEntry } from "./objectives.ts";
 import { checkSettings, type OptimizerSettings } from "./optimizer.ts";
 import { type LoweredObjective, layOut, lowerObjectives, rowsOf } from "./plan.ts";
 import { assemble, type Helpers, membersFor } from "./team.ts";

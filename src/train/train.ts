@@ -55,6 +55,7 @@ async function loop(
     parameters: session.vae.parameters.reduce((total, { shape }) => total + staticSize(shape), 0),
     epochs: epochs ?? (totalSteps === null ? null : Math.ceil(totalSteps / stepsPerEpoch)),
     steps: totalSteps,
+    minutes,
     examples: data.train.count,
     ...(session.resumed ? { resumedFrom: cursor.step } : {}),
   });
@@ -113,7 +114,11 @@ async function loop(
     const examplesPerSecond = (examples * 1000) / (performance.now() - started);
     if (performance.now() - reported >= millisecondsBetweenReports) {
       reported = performance.now();
-      const secondsLeft = totalSteps === null ? null : ((totalSteps - step) * batchSize) / examplesPerSecond;
+      const seconds = session.seconds();
+      const rests = [
+        ...(totalSteps === null ? [] : [((totalSteps - step) * batchSize) / examplesPerSecond]),
+        ...(minutes === null ? [] : [Math.max(0, minutes * 60 - seconds)]),
+      ];
       const train = partsOf(cursor);
       onProgress?.({
         kind: "step",
@@ -121,7 +126,8 @@ async function loop(
         step,
         steps: totalSteps,
         examplesPerSecond,
-        secondsLeft,
+        seconds,
+        secondsLeft: rests.length === 0 ? null : Math.min(...rests),
         ...train,
       });
     }

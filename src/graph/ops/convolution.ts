@@ -2,6 +2,7 @@ import { type Dim, foldAxes, formatShape, isSymbolic, sameShape, times } from ".
 import { apply, constant, type Operator, type Tensor } from "../tensor.ts";
 import { add } from "./arithmetic.ts";
 import { matmul } from "./linear.ts";
+import { checkOptions, type OptionNames } from "./options.ts";
 import { patches, unpatches } from "./patches.ts";
 import { expand, reshape, sum, transpose } from "./structure.ts";
 import { adjoint, flat, matrix } from "./transposed.ts";
@@ -140,6 +141,15 @@ function transposedGroups(x: Tensor, weight: Tensor, geometry: Geometry, groups:
 
 // ---- the functions
 
+const convolutionOptions: OptionNames<ConvolutionOptions> = {
+  stride: true,
+  padding: true,
+  dilation: true,
+  groups: true,
+  bias: true,
+};
+const transposedOptions: OptionNames<TransposedOptions> = { ...convolutionOptions, outputPadding: true };
+
 /** Checks what both kinds of convolution take, and gives the weight's sizes. */
 function checked(weight: Tensor, groups: number, refuse: Refuse): readonly number[] {
   if (weight.dtype !== "float" || weight.shape.length !== 4 || weight.shape.some(isSymbolic))
@@ -196,10 +206,12 @@ function convTranspose(x: Tensor, weight: Tensor, options: TransposedOptions, re
  * Convolution (cross-correlation, as everywhere in the field) of images with the channels last:
  * x (batch, height, width, channels), weight (kernel height, kernel width, channels/groups, outputs) →
  * (batch, rows, columns, outputs), rows = ⌊(height + padding − (kernel height − 1)·dilation − 1)/stride⌋ + 1.
- * @throws ShapeError for sizes or options that do not fit, naming the option and what it may be
+ * @throws ShapeError for sizes or options that do not fit or are not known, naming the option and what it may be
  */
 export function conv2d(x: Tensor, weight: Tensor, options: ConvolutionOptions = {}): Tensor {
-  return conv(x, weight, options, refusal("conv2d", [x, weight]));
+  const refuse = refusal("conv2d", [x, weight]);
+  checkOptions(options, convolutionOptions, refuse);
+  return conv(x, weight, options, refuse);
 }
 
 /**
@@ -210,7 +222,9 @@ export function conv2d(x: Tensor, weight: Tensor, options: ConvolutionOptions = 
  * @throws ShapeError as conv2d
  */
 export function convTranspose2d(x: Tensor, weight: Tensor, options: TransposedOptions = {}): Tensor {
-  return convTranspose(x, weight, options, refusal("convTranspose2d", [x, weight]));
+  const refuse = refusal("convTranspose2d", [x, weight]);
+  checkOptions(options, transposedOptions, refuse);
+  return convTranspose(x, weight, options, refuse);
 }
 
 // ---- one dimension: images of one row
@@ -250,10 +264,14 @@ function alongRow(f: Convolution, x: Tensor, weight: Tensor, options: Transposed
 
 /** conv2d of series: x (batch, length, channels), weight (kernel, channels/groups, outputs) → (batch, steps, outputs). */
 export function conv1d(x: Tensor, weight: Tensor, options: Convolution1dOptions = {}): Tensor {
-  return alongRow(conv, x, weight, options, refusal("conv1d", [x, weight]));
+  const refuse = refusal("conv1d", [x, weight]);
+  checkOptions(options, convolutionOptions, refuse);
+  return alongRow(conv, x, weight, options, refuse);
 }
 
 /** convTranspose2d of series: x (batch, steps, channels), weight (kernel, outputs/groups, channels) → (batch, length, outputs). */
 export function convTranspose1d(x: Tensor, weight: Tensor, options: Transposed1dOptions = {}): Tensor {
-  return alongRow(convTranspose, x, weight, options, refusal("convTranspose1d", [x, weight]));
+  const refuse = refusal("convTranspose1d", [x, weight]);
+  checkOptions(options, transposedOptions, refuse);
+  return alongRow(convTranspose, x, weight, options, refuse);
 }

@@ -1,4 +1,5 @@
 import type { Tensor } from "../tensor.ts";
+import { checkOptions, type OptionNames } from "./options.ts";
 import { patches } from "./patches.ts";
 import { max } from "./reduce.ts";
 import { resample } from "./resize.ts";
@@ -14,8 +15,12 @@ export interface PoolingOptions {
   readonly padding?: Padding;
 }
 
-function poolingWindow(name: string, x: Tensor, size: Pair, { stride = size, padding }: PoolingOptions): Geometry {
+const poolingOptions: OptionNames<PoolingOptions> = { stride: true, padding: true };
+
+function poolingWindow(name: string, x: Tensor, size: Pair, options: PoolingOptions): Geometry {
+  const { stride = size, padding } = options;
   const refuse = refusal(name, [x]);
+  checkOptions(options, poolingOptions, refuse);
   const [height, width] = imageSize(x, refuse);
   const kernel = wholePair("size", size, 1, refuse);
   const geometry = windowOver(

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
+import { ShapeError } from "../../errors.ts";
 import { input } from "../tensor.ts";
 import { softmax } from "./axis.ts";
-import { conv1d, conv2d, convTranspose2d } from "./convolution.ts";
+import { conv1d, conv2d, convTranspose1d, convTranspose2d } from "./convolution.ts";
 import { splitEvenly } from "./join.ts";
 import { patches, unpatches } from "./patches.ts";
 import { averagePool2d, maxPool2d } from "./pooling.ts";
@@ -138,4 +139,44 @@ test("images, windows and weights that do not fit are refused", () => {
     "unpatches: expected patches (batch, rows, columns, 2·2·channels) of floats",
   );
   expect(upsampleNearest(x, 1)).toBe(x);
+});
+
+test("options that are not known are refused, with the nearest that is", () => {
+  const [x, weight] = [input("x", ["batch", 5, 6, 4]), input("w", [3, 3, 4, 4])];
+  const [series, kernel] = [input("x", ["batch", 5, 4]), input("w", [3, 4, 4])];
+  const refused: readonly (readonly [() => unknown, string])[] = [
+    [
+      () => conv2d(x, weight, { strides: 2 } as never),
+      'conv2d: strides: unknown option; did you mean "stride"?; inputs: x (batch, 5, 6, 4), w (3, 3, 4, 4)',
+    ],
+    [
+      () => conv2d(x, weight, { outputPadding: 1 } as never),
+      'conv2d: outputPadding: unknown option; allowed: "stride", "padding", "dilation", "groups", "bias"',
+    ],
+    [
+      () => convTranspose2d(x, weight, { outputpading: 1 } as never),
+      'convTranspose2d: outputpading: unknown option; did you mean "outputPadding"?',
+    ],
+    [
+      () => conv1d(series, kernel, { dilatoin: 2 } as never),
+      'conv1d: dilatoin: unknown option; did you mean "dilation"?',
+    ],
+    [() => conv1d(series, kernel, { outputPadding: 0 } as never), "conv1d: outputPadding: unknown option; allowed: "],
+    [
+      () => convTranspose1d(series, kernel, { group: 2 } as never),
+      'convTranspose1d: group: unknown option; did you mean "groups"?',
+    ],
+    [() => maxPool2d(x, 2, { Stride: 2 } as never), 'maxPool2d: Stride: unknown option; did you mean "stride"?'],
+    [
+      () => averagePool2d(x, 2, { dilation: 2 } as never),
+      'averagePool2d: dilation: unknown option; allowed: "stride", "padding"',
+    ],
+  ];
+  for (const [build, message] of refused) {
+    expect(build).toThrow(ShapeError);
+    expect(build).toThrow(message);
+  }
+  const all = { stride: 1, padding: "same", dilation: 1, groups: 1 } as const;
+  expect(conv2d(x, weight, { ...all, bias: input("b", [4]) }).shape).toEqual(["batch", 5, 6, 4]);
+  expect(convTranspose1d(series, kernel, { ...all, outputPadding: 0 }).shape).toEqual(["batch", 5, 4]);
 });

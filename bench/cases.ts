@@ -1,0 +1,8 @@
+import type { BenchCase } from "./case.ts";
+import { cli } from "./cli.ts";
+import { memory } from "./memory.ts";
+import { nll } from "./nll.ts";
+import { steps } from "./steps.ts";
+
+/** What `npm run bench` measures. */
+export const cases: readonly BenchCase[] = [...steps, cli, nll, memory];

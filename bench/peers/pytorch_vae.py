@@ -1,0 +1,247 @@
+"""A VAE in PyTorch, as fast as PyTorch makes it on a CPU: the peer of the cases of `npm run bench` that time a step.
+
+Answers one line of JSON for each line of JSON on standard input:
+  {"check": MANIFEST}   losses of four Adam steps from given weights, on a given batch with given noise
+  {"tune": STEPS}       times every way of writing the step, keeps the fastest
+  {"run": STEPS}        seconds of that many whole steps: fetch, binarize, noise, forward, backward, Adam
+
+usage: pytorch_vae.py THREADS PIXELS MODEL
+  PIXELS  file of grey levels, uint8, each example (height, width, channels)
+  MODEL   JSON: {"event": [height, width, channels], "batch", "latent", "hidden": [widths], "activation",
+          "layers": [[channels, kernel, stride, padding] of each convolution], "binarize": true or false};
+          the decoder is the encoder's mirror
+"""
+import itertools
+import json
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def read(file, dtype):
+    with open(file, "rb") as source:
+        return torch.frombuffer(bytearray(source.read()), dtype=dtype)
+
+
+class Bias(nn.Module):
+    """One number for each pixel."""
+
+    def __init__(self, shape):
+        super().__init__()
+        self.bias = nn.Parameter(torch.zeros(shape))
+
+    def forward(self, x):
+        return x + self.bias
+
+
+class Vae(nn.Module):
+    def __init__(self, spec, inplace: bool):
+        super().__init__()
+        height, width, channels = spec["event"]
+        activation = {"relu": lambda: nn.ReLU(inplace), "tanh": nn.Tanh}[spec["activation"]]
+        maps = [(channels, height, width)]
+        encoder = []
+        for outputs, kernel, stride, padding in spec["layers"]:
+            inputs, rows, columns = maps[-1]
+            encoder += [nn.Conv2d(inputs, outputs, kernel, stride, padding), activation()]
+            maps.append((outputs, *((side + 2 * padding - kernel) // stride + 1 for side in (rows, columns))))
+        smallest = maps[-1][0] * maps[-1][1] * maps[-1][2]
+        widths = [smallest, *spec["hidden"]]
+        encoder.append(nn.Flatten())
+        for inputs, outputs in zip(widths, widths[1:]):
+            encoder += [nn.Linear(inputs, outputs), activation()]
+        self.encoder = nn.Sequential(*encoder)
+        self.posterior = nn.Linear(widths[-1], 2 * spec["latent"])  # both heads in one product
+        decoder = []
+        back = [spec["latent"], *reversed(spec["hidden"])]
+        for inputs, outputs in zip(back, back[1:]):
+            decoder += [nn.Linear(inputs, outputs), activation()]
+        if spec["layers"]:
+            decoder += [nn.Linear(back[-1], smallest), activation(), nn.Unflatten(1, maps[-1])]
+            for i, (_, kernel, stride, padding) in reversed(list(enumerate(spec["layers"]))):
+                inputs, outputs = maps[i + 1][0], maps[i][0]
+                decoder.append(nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding, bias=i > 0))
+                decoder.append(activation() if i > 0 else Bias(maps[0]))
+        else:
+            decoder += [nn.Linear(back[-1], channels * height * width), nn.Unflatten(1, maps[0])]
+        self.decoder = nn.Sequential(*decoder)
+
+    def forward(self, x, noise, softplus: bool):
+        mean, logvar = self.posterior(self.encoder(x)).chunk(2, dim=1)
+        z = mean + torch.exp(0.5 * logvar) * noise
+        logits = self.decoder(z)
+        if softplus:
+            distortion = (F.softplus(logits) - x * logits).sum()
+        else:
+            distortion = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+        rate = 0.5 * (mean * mean + torch.exp(logvar) - 1.0 - logvar).sum()
+        return (distortion + rate) / x.shape[0]
+
+
+class Trainer:
+    def __init__(self, spec, pixels, draw="uniform", softplus=False, script=False, foreach=False, inplace=False, last=False):
+        self.spec = spec
+        self.layout = torch.channels_last if last else torch.contiguous_format
+        self.pixels = pixels.contiguous(memory_format=self.layout)
+        self.probabilities = self.pixels.float() / 255 if draw != "bytes" else None
+        self.draw = draw
+        self.softplus = softplus
+        self.model = Vae(spec, inplace).to(memory_format=self.layout)
+        if script:
+            self.model = torch.jit.script(self.model)
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, foreach=foreach)
+        self.place = len(pixels)
+
+    def batch(self):
+        size = self.spec["batch"]
+        if self.place + size > len(self.pixels):
+            self.order = torch.randperm(len(self.pixels))
+            self.place = 0
+        rows = self.order[self.place : self.place + size]
+        self.place += size
+        if self.draw == "bytes":
+            chosen = self.pixels.index_select(0, rows)
+            if not self.spec["binarize"]:
+                return chosen.float() / 255
+            return (torch.rand(chosen.shape) * 255 < chosen).float()
+        chosen = self.probabilities.index_select(0, rows)
+        if not self.spec["binarize"]:
+            return chosen
+        if self.draw == "uniform":
+            return (torch.rand(chosen.shape) < chosen).float()
+        return torch.bernoulli(chosen)
+
+    def step(self, x, noise):
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.model(x, noise, self.softplus)
+        loss.backward()
+        self.optimizer.step()
+        return loss
+
+    def run(self, steps):
+        started = time.perf_counter()
+        for _ in range(steps):
+            loss = self.step(self.batch(), torch.randn(self.spec["batch"], self.spec["latent"]))
+        loss.item()
+        return time.perf_counter() - started
+
+
+def choices(spec):
+    return {
+        "draw": ["bernoulli", "uniform", "bytes"] if spec["binarize"] else ["uniform", "bytes"],
+        "softplus": [False, True],
+        "script": [False, True],
+        "foreach": [False, True],
+        "inplace": [False, True] if spec["activation"] == "relu" else [False],
+        "last": [False, True] if spec["layers"] else [False],
+    }
+
+
+def tune(spec, pixels, steps):
+    """The fastest way of writing the step, by the best of three blocks: one choice after the other, twice over."""
+    options = choices(spec)
+
+    def timed(choice):
+        trainer = Trainer(spec, pixels, **choice)
+        trainer.run(4)  # a scripted model compiles in its first calls
+        return min(trainer.run(steps) for _ in range(3)) / steps
+
+    known = {}
+    best = {name: values[0] for name, values in options.items()}
+    for name, values in itertools.chain(options.items(), options.items()):
+        for value in values:
+            choice = {**best, name: value}
+            key = json.dumps(choice)
+            if key not in known:
+                known[key] = timed(choice)
+            if known[key] < known.get(json.dumps(best), float("inf")):
+                best = choice
+    return known[json.dumps(best)], best
+
+
+def load(model, spec, given):
+    """Weights as ours are stored: dense (inputs, outputs), convolutions channels last."""
+    height, width, channels = spec["event"]
+    convolutional = bool(spec["layers"])
+    sides = [(height, width)]
+    for _, kernel, stride, padding in spec["layers"]:
+        sides.append(tuple((side + 2 * padding - kernel) // stride + 1 for side in sides[-1]))
+    rows, columns = sides[-1]
+    smallest = spec["layers"][-1][0] if convolutional else channels
+    # Flat maps: (channels, rows, columns) in PyTorch, (rows, columns, channels) here.
+    order = torch.arange(rows * columns * smallest).view(rows, columns, smallest).permute(2, 0, 1).reshape(-1)
+    pixels = torch.arange(height * width * channels).view(height, width, channels).permute(2, 0, 1).reshape(-1)
+
+    def dense(layer, path, inputs=None, outputs=None):
+        weight = given[path + ".weight"].view(-1, layer.out_features)
+        bias = given[path + ".bias"]
+        if inputs is not None:
+            weight = weight[inputs]
+        if outputs is not None:
+            weight, bias = weight[:, outputs], bias[outputs]
+        layer.weight.copy_(weight.t())
+        layer.bias.copy_(bias)
+
+    linears = lambda net: [layer for layer in net if isinstance(layer, nn.Linear)]
+    with torch.no_grad():
+        for i, layer in enumerate(layer for layer in model.encoder if isinstance(layer, nn.Conv2d)):
+            kernel, (outputs, inputs) = layer.kernel_size[0], layer.weight.shape[:2]
+            weight = given[f"encoder.layers.{i}.weight"].view(kernel, kernel, inputs, outputs)
+            layer.weight.copy_(weight.permute(3, 2, 0, 1))
+            layer.bias.copy_(given[f"encoder.layers.{i}.bias"])
+        for i, layer in enumerate(linears(model.encoder)):
+            dense(layer, f"encoder.hidden.{i}", inputs=order if i == 0 else None)
+        dense(model.posterior, "encoder.posterior", inputs=None if spec["hidden"] else order)
+        hidden = linears(model.decoder)
+        last = hidden.pop()
+        for i, layer in enumerate(hidden):
+            dense(layer, f"decoder.hidden.{i}")
+        if not convolutional:
+            return dense(last, "decoder.logits", outputs=pixels)
+        dense(last, "decoder.map", outputs=order)
+        transposed = [layer for layer in model.decoder if isinstance(layer, nn.ConvTranspose2d)]
+        for i, layer in enumerate(transposed):
+            path = "decoder.logits" if i == len(transposed) - 1 else f"decoder.layers.{i}"
+            kernel, (inputs, outputs) = layer.kernel_size[0], layer.weight.shape[:2]
+            layer.weight.copy_(given[path + ".weight"].view(kernel, kernel, outputs, inputs).permute(3, 2, 0, 1))
+            if layer.bias is not None:
+                layer.bias.copy_(given[path + ".bias"])
+        model.decoder[-1].bias.copy_(given["decoder.logits.bias"][pixels].view(channels, height, width))
+
+
+def check(trainer, manifest):
+    """Losses before each of four Adam steps on one batch, from the weights, batch and noise that the manifest names."""
+    spec = trainer.spec
+    height, width, channels = spec["event"]
+    given = {name: read(file, torch.float32) for name, file in manifest.items()}
+    load(trainer.model, spec, given)
+    x = given["x"].view(-1, height, width, channels).permute(0, 3, 1, 2).contiguous(memory_format=trainer.layout)
+    return [trainer.step(x, given["noise"].view(-1, spec["latent"])).item() for _ in range(4)]
+
+
+def main():
+    threads, file, spec = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
+    torch.set_num_threads(threads)
+    torch.set_num_interop_threads(1)
+    height, width, channels = spec["event"]
+    pixels = read(file, torch.uint8).view(-1, height, width, channels).permute(0, 3, 1, 2)
+    choice = {}
+    trainer = Trainer(spec, pixels)
+    print(json.dumps({"ready": torch.__version__}), flush=True)
+    for line in sys.stdin:
+        question = json.loads(line)
+        if "check" in question:
+            answer = {"losses": check(Trainer(spec, pixels, **{**choice, "script": False}), question["check"])}
+        elif "tune" in question:
+            seconds, choice = tune(spec, pixels, question["tune"])
+            trainer = Trainer(spec, pixels, **choice)
+            answer = {"seconds": seconds, "choice": choice}
+        else:
+            answer = {"seconds": trainer.run(question["run"])}
+        print(json.dumps(answer), flush=True)
+
+
+main()

@@ -1,0 +1,120 @@
+import { topologicalOrder } from "../graph/grad.ts";
+import { conv2dOperator, convTranspose2dOperator } from "../graph/ops/convolution.ts";
+import { linearOperator, matmulOperator } from "../graph/ops/linear.ts";
+import { reshapeOperator, stopGradientOperator } from "../graph/ops/structure.ts";
+import { type Dim, sizeAt } from "../graph/shape.ts";
+import { constantOperator, isLeaf, parameterOperator, type Tensor } from "../graph/tensor.ts";
+
+/* What a graph costs, counted from its tensors: nothing is compiled or computed. */
+
+/** A matrix product of a graph. */
+interface Product {
+  /** Floating-point operations for one example; a multiplication and an addition are two. */
+  readonly flops: number;
+  /** The parameter that one of the operands is, or is made of alone. */
+  readonly parameter: string | undefined;
+}
+
+/** The matrix products that some tensors take, those of convolutions among them. */
+export function productsOf(outputs: readonly Tensor[]): Product[] {
+  const sources = new Map<Tensor, Source>();
+  return topologicalOrder(outputs).flatMap((tensor) => {
+    sources.set(tensor, sourceOf(tensor, sources));
+    const summed = summedAxis(tensor);
+    if (summed === undefined) return [];
+    const operands = tensor.inputs.slice(0, 2).map((operand) => sources.get(operand)!);
+    const parameter = operands.find(({ kind }) => kind === "parameter")?.path;
+    return [{ flops: 2 * sizeAt([...tensor.shape, summed], 1), parameter }];
+  });
+}
+
+/** Floating-point operations of the matrix products that some tensors take, for one example. */
+export function flopsOf(outputs: readonly Tensor[]): number {
+  return productsOf(outputs).reduce((total, { flops }) => total + flops, 0);
+}
+
+/** The axis that a matrix product sums over. A transposed convolution is composed of others. */
+function summedAxis({ operator, inputs: [a, , seen], attributes }: Tensor): Dim | undefined {
+  if (operator === linearOperator) return a!.shape[1];
+  if (operator === matmulOperator) return a!.shape.at(attributes.transposeA ? -2 : -1);
+  return operator === conv2dOperator ? seen!.shape[3] : undefined;
+}
+
+/** What a tensor is made of: constants alone, one parameter, or more. */
+type Source =
+  | { readonly kind: "constants" | "several"; readonly path?: undefined }
+  | { readonly kind: "parameter"; readonly path: string };
+
+function sourceOf(tensor: Tensor, sources: ReadonlyMap<Tensor, Source>): Source {
+  if (isLeaf(tensor))
+    return tensor.operator === parameterOperator ? { kind: "parameter", path: tensor.label! } : { kind: "several" };
+  const found = tensor.inputs.map((input) => sources.get(input)!).filter(({ kind }) => kind !== "constants");
+  const [first] = found;
+  if (!first) return { kind: "constants" };
+  return found.every(({ path }) => path !== undefined && path === first.path) ? first : { kind: "several" };
+}
+
+/** What layers give for one example, by the path of the layer's weight. */
+export function layerOutputs(outputs: readonly Tensor[]): ReadonlyMap<string, readonly number[]> {
+  const found = new Map<string, readonly number[]>();
+  for (const { operator, inputs, shape } of topologicalOrder(outputs)) {
+    const weight = inputs[1];
+    const layered = operator === linearOperator || operator === conv2dOperator || operator === convTranspose2dOperator;
+    if (layered && weight?.operator === parameterOperator)
+      found.set(weight.label!, shape.slice(1) as readonly number[]);
+  }
+  return found;
+}
+
+/**
+ * The most bytes that the tensors between inputs and outputs take at one time, where each is computed in the order of
+ * the graph and freed after its last use. Inputs, parameters and outputs are not counted, nor what an operator takes
+ * for itself meanwhile.
+ */
+export function peakBytes(outputs: readonly Tensor[], batchSize: number): number {
+  const order = topologicalOrder(outputs);
+  const lastUse = new Map<Values, number>();
+  for (const [i, tensor] of order.entries()) for (const used of tensor.inputs) lastUse.set(valuesOf(used), i);
+  const freed = order.map(() => 0);
+  const seen = new Set(outputs.map(valuesOf));
+  let bytes = 0;
+  let peak = 0;
+  for (const [i, tensor] of order.entries()) {
+    const held = heldBy(tensor);
+    const values = valuesOf(held);
+    if (!isLeaf(held) && !seen.has(values)) {
+      seen.add(values);
+      const taken = bytesOf(held, batchSize);
+      bytes += taken;
+      if (held.operator !== constantOperator) freed[lastUse.get(values) ?? i]! += taken; // constants stay
+    }
+    peak = Math.max(peak, bytes);
+    bytes -= freed[i]!;
+  }
+  return peak;
+}
+
+/** The most rows, a power of two times fewer than `most`, whose tensors take no more than `bytes` at one time. */
+export function rowsWithin(outputs: readonly Tensor[], most: number, bytes: number): number {
+  let rows = most;
+  while (rows > 1 && peakBytes(outputs, rows) > bytes) rows = Math.floor(rows / 2);
+  return rows;
+}
+
+/** The tensor in whose memory another one lies. */
+function heldBy(tensor: Tensor): Tensor {
+  const { operator, inputs } = tensor;
+  if (operator === reshapeOperator || operator === stopGradientOperator) return heldBy(inputs[0]!);
+  return operator === convTranspose2dOperator ? heldBy(inputs[2]!) : tensor;
+}
+
+/** The same for tensors of the same values: a labelled copy of a tensor has the very inputs of the original. */
+type Values = Tensor | Tensor["inputs"];
+
+function valuesOf(tensor: Tensor): Values {
+  const held = heldBy(tensor);
+  return held.inputs.length === 0 ? held : held.inputs;
+}
+
+const bytesOf = ({ dtype, shape }: Tensor, batchSize: number): number =>
+  ({ float: 4, int: 8, bool: 1 })[dtype] * sizeAt(shape, batchSize);

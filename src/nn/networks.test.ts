@@ -1,0 +1,186 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { evaluate, furthest } from "../../test/numeric.ts";
+import { relu } from "../graph/ops/activation.ts";
+import { add } from "../graph/ops/arithmetic.ts";
+import { conv2d, convTranspose2d } from "../graph/ops/convolution.ts";
+import { linear } from "../graph/ops/linear.ts";
+import { reshape } from "../graph/ops/structure.ts";
+import { sizeAt } from "../graph/shape.ts";
+import { input, type Tensor } from "../graph/tensor.ts";
+import { type ConvLayer, convDecoder, convEncoder } from "./convolutional.ts";
+import { type DecoderNetwork, denseDecoder, denseEncoder } from "./networks.ts";
+import { parameterTree, type Scope } from "./parameters.ts";
+
+const options = { hidden: [3], activation: "relu", initialization: "he" } as const;
+const layers: readonly ConvLayer[] = [
+  { channels: 2, kernel: 4, stride: 2, padding: "same" },
+  { channels: 3, kernel: [3, 2], stride: [2, 1], padding: 1 },
+];
+const refuse = (layer: number, key: string, problem: string) => new RangeError(`${layer} ${key}: ${problem}`);
+
+/** What `declare` declares, as tensors by path, and numbers for them. */
+function declared<T>(declare: (root: Scope) => T) {
+  const { root, specs } = parameterTree();
+  const made = declare(root);
+  const at = (path: string): Tensor => specs.find((spec) => spec.path === path)!.tensor;
+  const numbers = Object.fromEntries(
+    specs.map(({ path, shape }) => [path, Float64Array.from({ length: sizeAt(shape, 1) }, (_, i) => Math.sin(i + 1))]),
+  );
+  const shapes = Object.fromEntries(specs.map(({ path, shape }) => [path, shape]));
+  return { made, at, numbers, shapes };
+}
+
+const values = (length: number) => Float64Array.from({ length }, (_, i) => Math.cos(3 * i));
+
+test("a convolutional encoder is its convolutions and dense layers, each followed by the activation", async () => {
+  const { made, at, numbers, shapes } = declared((root) => convEncoder(root, [7, 5], { layers, ...options }, refuse));
+  expect(shapes).toEqual({
+    "layers.0.weight": [4, 4, 1, 2],
+    "layers.0.bias": [2],
+    "layers.1.weight": [3, 2, 2, 3],
+    "layers.1.bias": [3],
+    "hidden.0.weight": [2 * 4 * 3, 3],
+    "hidden.0.bias": [3],
+  });
+  const x = input("x", ["batch", 7, 5]);
+  // 7 and 5 are halved to 4 and 3: one zero before, and two after
+  const sides = [
+    [1, 2],
+    [1, 2],
+  ] as const;
+  const first = conv2d(reshape(x, ["batch", 7, 5, 1]), at("layers.0.weight"), {
+    stride: 2,
+    padding: sides,
+    bias: at("layers.0.bias"),
+  });
+  const second = conv2d(relu(first), at("layers.1.weight"), {
+    stride: [2, 1],
+    padding: 1,
+    bias: at("layers.1.bias"),
+  });
+  const flat = reshape(relu(second), ["batch", 24]);
+  const expected = relu(linear(flat, at("hidden.0.weight"), at("hidden.0.bias")));
+  const y = made.apply(x);
+  expect([made.features, y.shape]).toEqual([3, ["batch", 3]]);
+  const result = await evaluate({ y, expected }, { x: values(70), ...numbers });
+  expect(furthest(result.y!, result.expected!)).toBe(0);
+});
+
+test("a convolutional decoder is dense layers, the map and transposed convolutions, and a bias for each pixel", async () => {
+  const mirrored = layers.toReversed();
+  const { made, at, numbers, shapes } = declared((root) => {
+    const network = convDecoder(root, 2, [7, 5, 3], { layers: mirrored, ...options }, refuse);
+    return { network, head: network.head(root.at("mean")) };
+  });
+  expect(shapes).toEqual({
+    "hidden.0.weight": [2, 3],
+    "hidden.0.bias": [3],
+    "map.weight": [3, 2 * 4 * 3],
+    "map.bias": [24],
+    "layers.0.weight": [3, 2, 2, 3],
+    "layers.0.bias": [2],
+    "mean.weight": [4, 4, 3, 2],
+    "mean.bias": [105],
+  });
+  const z = input("z", ["batch", 2]);
+  const h = relu(linear(z, at("hidden.0.weight"), at("hidden.0.bias")));
+  const map = relu(linear(h, at("map.weight"), at("map.bias")));
+  const up = convTranspose2d(reshape(map, ["batch", 2, 4, 3]), at("layers.0.weight"), {
+    stride: [2, 1],
+    padding: 1,
+    outputPadding: [1, 0],
+    bias: at("layers.0.bias"),
+  });
+  const image = convTranspose2d(relu(up), at("mean.weight"), {
+    stride: 2,
+    padding: [
+      [1, 2],
+      [1, 2],
+    ],
+  });
+  const expected = add(image, reshape(at("mean.bias"), [7, 5, 3]));
+  const y = made.head(made.network.apply(z), ["batch", 7, 5, 3]);
+  const result = await evaluate({ y, expected }, { z: values(4), ...numbers });
+  expect(furthest(result.y!, result.expected!)).toBeLessThan(1e-12);
+});
+
+describe.each(["dense", "conv"] as const)("a %s head", (kind) => {
+  const decoder = (root: Scope): DecoderNetwork =>
+    kind === "dense"
+      ? denseDecoder(root, 2, [7, 5], options)
+      : convDecoder(root, 2, [7, 5], { layers: layers.slice(0, 1), ...options }, refuse);
+
+  test("starts at its bias, one for each number of each element, in the shape that is asked for", async () => {
+    const bias = Float32Array.from({ length: 70 }, (_, i) => i / 2);
+    const { root, specs } = parameterTree();
+    const network = decoder(root);
+    const head = network.head(root.at("both"), { values: 2, bias: { kind: "values", values: bias } });
+    const z = input("z", [3, "batch", 2]);
+    const y = head(network.apply(reshape(z, ["3*batch", 2])), [3, "batch", 7, 5]);
+    expect(y.shape).toEqual([3, "batch", 7, 5, 2]);
+    expect(specs.find(({ path }) => path === "both.bias")!.initializer).toEqual({ kind: "values", values: bias });
+    const zeros = Object.fromEntries(specs.map(({ path, shape }) => [path, new Float64Array(sizeAt(shape, 1))]));
+    const result = await evaluate({ y }, { z: values(6), ...zeros, "both.bias": bias });
+    expect(result.y).toEqual([...bias, ...bias, ...bias]);
+  });
+
+  test("one number for each element adds no axis, and its bias starts at 0", () => {
+    const { root, specs } = parameterTree();
+    const network = decoder(root);
+    const head = network.head(root.at("mean"));
+    expect(head(network.apply(input("z", ["batch", 2])), ["batch", 7, 5]).shape).toEqual(["batch", 7, 5]);
+    expect(specs.at(-1)).toMatchObject({ path: "mean.bias", shape: [35], initializer: { kind: "constant", value: 0 } });
+  });
+});
+
+test("a dense encoder takes the flattened example", () => {
+  const { made, shapes } = declared((root) => denseEncoder(root, [2, 3, 4], options));
+  expect(shapes["hidden.0.weight"]).toEqual([24, 3]);
+  expect(made.apply(input("x", ["batch", 2, 3, 4])).shape).toEqual(["batch", 3]);
+});
+
+test("whatever the sizes, a decoder gives exactly the event, from the map at which the encoder ends", () => {
+  const side = fc.integer({ min: 1, max: 20 });
+  const layer = fc
+    .record({
+      channels: fc.integer({ min: 1, max: 3 }),
+      kernel: fc.tuple(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 5 })),
+      stride: fc.tuple(fc.integer({ min: 1, max: 3 }), fc.integer({ min: 1, max: 3 })),
+      padding: fc.oneof(fc.constant("same" as const), fc.integer({ min: 0, max: 3 })),
+    })
+    .filter(({ kernel, stride }) => kernel.every((k, axis) => k >= stride[axis]!));
+  const channels = fc.option(fc.integer({ min: 1, max: 3 }), { nil: undefined });
+  let built = 0;
+  fc.assert(
+    fc.property(side, side, channels, fc.array(layer, { minLength: 1, maxLength: 3 }), (height, width, c, found) => {
+      const event = c === undefined ? [height, width] : [height, width, c];
+      const { root, specs } = parameterTree();
+      const resultOf = <T>(build: () => T): T | "refused" => {
+        try {
+          return build();
+        } catch (error) {
+          if (!(error instanceof RangeError)) throw error;
+          return "refused";
+        }
+      };
+      const encode = () => {
+        const network = convEncoder(root.at("encoder"), event, { ...options, hidden: [], layers: found }, refuse);
+        expect(network.apply(input("x", ["batch", ...event])).shape).toEqual(["batch", network.features]);
+        return network.features;
+      };
+      const decode = () => {
+        const mirror = { ...options, hidden: [], layers: found.toReversed() };
+        const network = convDecoder(root.at("decoder"), 2, event, mirror, refuse);
+        const y = network.head(root.at("mean"))(network.apply(input("z", ["batch", 2])), ["batch", ...event]);
+        expect(y.shape).toEqual(["batch", ...event]);
+        return specs.find(({ path }) => path === "decoder.map.bias")!.shape[0]!;
+      };
+      const features = resultOf(encode);
+      expect(resultOf(decode)).toBe(features);
+      if (features !== "refused") built++;
+    }),
+    { numRuns: 200 },
+  );
+  expect(built).toBeGreaterThan(20);
+});

@@ -1,0 +1,69 @@
+import { reshape } from "../graph/ops/structure.ts";
+import { type Shape, staticSize } from "../graph/shape.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { dense, type Initialization, type MlpOptions, mlp } from "./dense.ts";
+import { type Initializer, type Scope, zeros } from "./parameters.ts";
+
+/*
+ * What all encoders and decoders have in common. Both hand features on, flattened to (rows, features), whatever they are
+ * inside: the posterior makes its parameters of the one's, the likelihood of the other's.
+ */
+
+/** The network of q(z|x), but for its last layer. */
+export interface EncoderNetwork {
+  readonly features: number;
+  /** (rows, ...event) → (rows, features). */
+  apply(x: Tensor): Tensor;
+}
+
+/** A decoder's last layer: (rows, features) → the given shape, which is (..., ...event) with `rows` rows in its lead. */
+export type Head = (features: Tensor, shape: Shape) => Tensor;
+
+export interface HeadOptions {
+  /**
+   * Numbers for each element of the event; with more than one, the result has one more axis, the last, for them.
+   * Default: 1.
+   */
+  readonly values?: number;
+  /** How the bias starts, of which there is one for each number of the event. Default: 0. */
+  readonly bias?: Initializer;
+}
+
+/** The network of p(x|z), but for its last layer, of which a likelihood makes one for each of its parameters. */
+export interface DecoderNetwork {
+  readonly features: number;
+  /** (rows, latent) → (rows, features). */
+  apply(z: Tensor): Tensor;
+  /** Declares a last layer at `scope`. */
+  head(scope: Scope, options?: HeadOptions): Head;
+}
+
+/** How last layers start: their outputs are small, so that the bias says where training begins. */
+export const headInitialization: Initialization = "glorot";
+
+/** Dense layers of the flattened example. */
+export function denseEncoder(scope: Scope, event: readonly number[], options: MlpOptions): EncoderNetwork {
+  const size = staticSize(event);
+  const { layer, features } = mlp(scope, size, options);
+  return { features, apply: (x) => layer(reshape(x, [x.shape[0]!, size])) };
+}
+
+/** Dense layers, the last one to the flattened example. */
+export function denseDecoder(
+  scope: Scope,
+  latent: number,
+  event: readonly number[],
+  options: MlpOptions,
+): DecoderNetwork {
+  const { layer, features } = mlp(scope, latent, options);
+  return {
+    features,
+    apply: layer,
+    head(at, { values = 1, bias = zeros } = {}) {
+      const last = dense(at, features, staticSize(event) * values, { initialization: headInitialization, bias });
+      return (h, shape) => reshape(last(h), withValues(shape, values));
+    },
+  };
+}
+
+export const withValues = (shape: Shape, values: number): Shape => (values === 1 ? shape : [...shape, values]);

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { type PartialConfig, parseConfig } from "../config.ts";
+import { checkMemory } from "./memory.ts";
+
+const keyOf = (config: PartialConfig, event: readonly number[], machineBytes: number): string => {
+  try {
+    checkMemory(parseConfig(config, "test"), event, machineBytes);
+  } catch (error) {
+    return /^\S+ = \d+/.exec((error as Error).message)![0];
+  }
+  return "enough";
+};
+const conv = (channels: readonly number[], kernel = 4, stride = 2) => ({
+  kind: "conv" as const,
+  layers: channels.map((c) => ({ channels: c, kernel, stride })),
+});
+
+test("the key that matters most is named, in convolutional networks as in dense ones", () => {
+  const small = { latent: 2, encoder: { ...conv([4, 4]), hidden: [8] } };
+  const train = { batchSize: 4 };
+  expect(keyOf({ model: small, train }, [16, 16], 1e6)).toBe("enough");
+  const wide = { ...small, encoder: { ...conv([4, 4000]), hidden: [8] } };
+  expect(keyOf({ model: wide, train }, [16, 16], 1e6)).toBe("model.encoder.layers.1.channels = 4000");
+  const above = { ...small, decoder: { layers: [{ channels: 3000 }, { channels: 4 }] } };
+  expect(keyOf({ model: above, train }, [16, 16], 1e6)).toBe("model.decoder.layers.0.channels = 3000");
+  const dense = { ...small, encoder: { ...small.encoder, hidden: [8, 50_000] } };
+  expect(keyOf({ model: dense, train }, [16, 16], 1e6)).toBe("model.encoder.hidden.1 = 50000");
+  expect(keyOf({ model: { ...small, latent: 90_000 }, train }, [16, 16], 1e6)).toBe("model.latent = 90000");
+  expect(keyOf({ model: small, train: { batchSize: 900 } }, [16, 16], 1e6)).toBe("train.batchSize = 900");
+  const parts = { batchSize: 900, microBatch: 450 };
+  expect(keyOf({ model: small, train: parts }, [16, 16], 1e6)).toBe("train.microBatch = 450");
+  // what a decoder has of the encoder is no key of its own, and layers that the event decides have keys as well
+  expect(keyOf({ model: { encoder: { kind: "conv" } }, train: { batchSize: 1 } }, [28, 28], 3e6)).toMatch(
+    /^model\.encoder\.layers\.1\.channels = 64$/,
+  );
+});
+
+test("what a step keeps counts: the maps, and the patches of a 3×3 window, nine times their input", () => {
+  const model = { latent: 2, encoder: { ...conv([8, 8], 3, 1), hidden: [] }, decoder: { kind: "mlp", hidden: [4] } };
+  const config = (batchSize: number) => ({ model: model as PartialConfig["model"], train: { batchSize } });
+  const map = 4 * 12 * 12 * 8; // bytes for one example
+  const rows = 1000;
+  // 2 maps, the patches of the image and of the first map
+  expect(keyOf(config(rows), [12, 12], rows * (2 + 9 / 8 + 9) * map)).toBe(`train.batchSize = ${rows}`);
+  expect(keyOf(config(rows), [12, 12], rows * 4 * (2 + 9 / 8 + 9) * map)).toBe("enough");
+});
