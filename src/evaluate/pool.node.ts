@@ -38,7 +38,7 @@ export function pooledLikelihood(
     options.signal?.throwIfAborted();
     const stop = new SharedArrayBuffer(4);
     const model: WorkerModel = { config: config.model, event, weights, samples, stop };
-    const pool = Array.from({ length: count }, () => new Worker(file, { workerData: model }));
+    const pool = Array.from({ length: count }, () => new Worker(file, { workerData: model, execArgv: [] }));
     const ends = pool.map((worker) => new Promise((resolve) => worker.once("exit", resolve)));
     try {
       return await distribute(pool, data, taskSize, options);

@@ -11,8 +11,8 @@ export interface RunRecord {
   readonly engine: string;
   readonly device: string;
   readonly threads: number;
-  /** Whether memory could be shared, so that threads may each compute a part of a batch. */
-  readonly sharedMemory: boolean;
+  /** How many of them each compute a part of a batch. */
+  readonly members: number;
   readonly platform: string;
   readonly seed: number;
   readonly data: {
@@ -36,7 +36,7 @@ const schema = z.object({
   engine: text,
   device: text,
   threads: z.int().min(1),
-  sharedMemory: z.boolean().default(false),
+  members: z.int().min(1).default(1),
   platform: text,
   seed: count,
   data: z.object({

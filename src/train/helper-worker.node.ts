@@ -1,4 +1,4 @@
-import { workerData } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { sharedAlias } from "../runtime/alias.node.ts";
 import { attachKernels } from "../runtime/kernels.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
@@ -9,7 +9,8 @@ import { type HelperTask, help } from "./team.ts";
 
 const task = workerData as HelperTask;
 const kernels = attachKernels(task.memory, (await sharedAlias())!, task.plan.scratch[task.index]!);
-const member = await createMember(await cpuBackend(1), kernels, task.plan, task.index);
+const member = await createMember(await cpuBackend(task.plan.threads), kernels, task.plan, task.index);
+parentPort!.postMessage("ready");
 try {
   await help(member, task);
 } finally {

@@ -12,14 +12,31 @@ export async function threadHelpers(): Promise<Helpers | undefined> {
 }
 
 function start(file: URL, task: HelperTask): Helper {
-  const worker = new Worker(file, { workerData: task });
+  const worker = new Worker(file, { workerData: task, execArgv: [] }); // not how this program itself was started
+  let failure: RunError | undefined;
   const ended = new Promise<void>((resolve) => worker.once("exit", () => resolve()));
-  const failed = new Promise<never>((_, reject) => {
-    const fail = (problem: string, cause?: Error) =>
-      reject(new RunError(`the training failed in a thread: ${problem}`, { cause }));
+  const ready = new Promise<void>((resolve, reject) => {
+    const fail = (problem: string, cause?: Error) => {
+      failure ??= new RunError(
+        `the training failed in a thread: ${problem}; with --threads 1 it needs no other thread`,
+        { cause },
+      );
+      reject(failure);
+    };
+    worker.once("message", () => {
+      worker.unref(); // a program that is not released does not keep the process alive
+      resolve();
+    });
     worker.once("error", (error) => fail(error.message, error));
     worker.once("exit", (code) => fail(`it ended with exit code ${code}`));
   });
-  failed.catch(() => {}); // an end that was asked for is none
-  return { failed, ended };
+  ready.catch(() => {}); // it is told where it is waited for
+  return {
+    ready,
+    failure: () => failure,
+    ended() {
+      worker.ref();
+      return ended;
+    },
+  };
 }

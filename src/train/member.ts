@@ -69,7 +69,7 @@ export async function createMember(
       let total = before;
       for (const { i, values } of computed) {
         const weight = weights[i]!;
-        if (weight === 0) continue;
+        if (!(weight > 0)) continue; // as for "run"
         total += weight;
         if (total > weight) kernels.average(gradients, values, 1 - weight / total);
         else if (values.byteOffset !== gradients.byteOffset) gradients.set(values);
@@ -107,14 +107,14 @@ export async function createMember(
 /** Compiles an objective for a member's rows, and ties it to their arrays. */
 async function openModel(
   backend: Backend,
-  { members, batchSize, entries }: Plan,
+  { members, threads, batchSize, entries }: Plan,
   entry: number,
   index: number,
   at: (place: Place) => Float32Array,
 ): Promise<{ run(): Promise<void>; release(): Promise<void> }> {
   const { model, parts } = entries[entry]!;
   const { feeds, copies, gradients, results } = parts[index]!;
-  const executable = await backend.compile(model, members > 1 ? { threads: 1 } : {});
+  const executable = await backend.compile(model, { threads });
   const { from, to } = rowsOf(batchSize, index, members);
   const values = (places: typeof feeds): Record<string, Value> =>
     Object.fromEntries(

@@ -18,7 +18,8 @@ export interface ObjectiveEntry {
   readonly updates?: readonly StateUpdate[];
   /**
    * The input (batch) with the weights of the examples, where everything that the objective gives is a mean by them, or
-   * a total: then several threads may each compute a part of the batch.
+   * a total: then several threads may each compute a part of the batch. An input whose first axis is k·batch has all
+   * rows of its first sample first.
    */
   readonly weights?: string;
 }

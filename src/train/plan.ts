@@ -45,6 +45,8 @@ interface EntryPlan {
 /** What there is to do, for all members. It can be sent to another thread. */
 export interface Plan {
   readonly members: number;
+  /** Of each member. */
+  readonly threads: number;
   readonly batchSize: number;
   readonly parameters: Place;
   readonly average: Place | undefined;
@@ -85,6 +87,7 @@ export interface PlanOptions {
   readonly specs: readonly ParameterSpec[];
   readonly batchSize: number;
   readonly members: number;
+  readonly threads: number;
   readonly average: boolean;
   readonly accumulates: boolean;
   readonly groups: readonly ParameterGroup[];
@@ -119,7 +122,7 @@ export function layOut(objectives: readonly LoweredObjective[], options: PlanOpt
 function place(
   objectives: readonly LoweredObjective[],
   layout: Layout,
-  { specs, batchSize, members, average, accumulates, groups }: PlanOptions,
+  { specs, batchSize, members, threads, average, accumulates, groups }: PlanOptions,
   allocate: (length: number) => Float32Array,
 ): Pick<Laid, "plan" | "inputs"> {
   const flat = () => allocate(layout.total);
@@ -166,6 +169,7 @@ function place(
   const plan: Plan = {
     scratch: Array.from({ length: members }, () => placeOf(allocate(scratchBytes / 4))),
     members,
+    threads,
     batchSize,
     parameters: placeOf(parameters),
     average: averaged && placeOf(averaged),

@@ -60,6 +60,8 @@ export interface StepOptions {
  * allocates nothing. Nothing is committed before the loss, the terms and the gradient were seen to be finite.
  */
 export interface TrainingProgram {
+  /** Threads that each compute a part of a batch. */
+  readonly members: number;
   readonly kernels: Kernels;
   readonly layout: Layout;
   readonly parameters: Float32Array;
@@ -107,10 +109,11 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
   const members = helpers ? membersFor(backend.threads, batchSize, layoutOf(specs).total, objectives) : 1;
   const { extraBytes = 0 } = options;
   const { kernels, layout, plan, inputs } = layOut(objectives, {
-    ...{ specs, batchSize, members, average, accumulates, groups, extraBytes },
+    ...{ specs, batchSize, members, threads: Math.floor(backend.threads / members) },
+    ...{ average, accumulates, groups, extraBytes },
     alias: helpers?.alias,
   });
-  const team = assemble(await createMember(backend, kernels, plan, 0), plan, kernels.memory, helpers);
+  const team = await assemble(await createMember(backend, kernels, plan, 0), plan, kernels.memory, helpers);
   const at = kernels.float32At;
   const parameters = at(plan.parameters);
   const slots = new Map(layout.slots.map((slot) => [slot.path, slot]));
@@ -155,6 +158,7 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
       const { from, to } = rowsOf(batchSize, i, members);
       return all.subarray(from, to).reduce((sum, weight) => sum + weight, 0);
     });
+    if (!sums.every((weight) => weight >= 0)) return sums.map(() => 1); // all compute, and the loss shows what is wrong
     const sum = sums.reduce((a, b) => a + b);
     return total === undefined ? sums : sums.map((weight) => (weight * total) / sum);
   };
@@ -233,6 +237,7 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
   };
 
   return {
+    members,
     kernels,
     layout,
     parameters,

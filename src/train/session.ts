@@ -39,11 +39,22 @@ export interface Session {
 }
 
 export async function openSession(options: TrainOptions): Promise<Session> {
-  const { data, config, vae, storage, backend, helpers, resume } = options;
+  const program = await compileTraining(options.backend, options.vae, options.config, options.helpers);
+  try {
+    return await sessionOf(program, options);
+  } catch (error) {
+    await program.release();
+    throw error;
+  }
+}
+
+async function sessionOf(
+  program: TrainingProgram,
+  { data, config, vae, storage, backend, resume }: TrainOptions,
+): Promise<Session> {
   const { seed } = config.train;
   const rows = rowsAtOnce(config);
   const { binarization, seed: dataSeed } = config.data;
-  const program = await compileTraining(backend, vae, config, helpers);
   const { kernels, inputs, parameters, average } = program;
   const arrays = {
     kernels,

@@ -1,6 +1,8 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { constantStart, settings, stateOf } from "../../test/training.ts";
 import { RunError } from "../errors.ts";
@@ -18,7 +20,7 @@ import { threadHelpers } from "./helper.node.ts";
 import { initializeParameters } from "./initialize.ts";
 import { rowsOf, shareOf } from "./plan.ts";
 import { type TrainingOptions, type TrainingProgram, trainingProgram } from "./program.ts";
-import { type Helpers, membersFor } from "./team.ts";
+import { type Helper, type Helpers, membersFor } from "./team.ts";
 import { train } from "./train.node.ts";
 
 const rows = 100;
@@ -73,6 +75,7 @@ async function trained(threads: number, options: Partial<TrainingOptions> = {}, 
     ...{ backend: await cpuBackend(threads), ...own },
     helpers: threads > 1 ? await threadHelpers() : undefined,
   });
+  expect(program.members).toBe(threads);
   initializeParameters(program.parameters, program.layout, own.specs, 0);
   program.average!.set(program.parameters);
   const results = [];
@@ -175,20 +178,57 @@ test("threads share only what is made of its examples, and rows enough", () => {
   expect(membersFor(8, 128, 1000, of([weight], "weight"))).toBe(4);
   expect(membersFor(2, 128, 1000, of([weight], "weight"))).toBe(2);
   expect(membersFor(2, 63, 1000, of([weight], "weight"))).toBe(1);
-  expect(membersFor(2, 128, 2 ** 28, of([weight], "weight"))).toBe(1);
+  expect(membersFor(2, 128, 2 ** 26, of([weight], "weight"))).toBe(1);
   expect(membersFor(2, 128, 1000, of([weight]))).toBe(1);
   expect(membersFor(2, 128, 1000, of([weight, { name: "x", shape: [3, "batch"] }], "weight"))).toBe(1);
 });
 
-test("a thread that fails ends the step with what it said, and the release does not wait for it", async () => {
+const died = new RunError("the training failed in a thread: out of memory");
+
+test("a thread that dies ends the step with what it said, and the release does not wait for it", async () => {
   const { alias } = (await threadHelpers())!;
-  const failed = Promise.reject(new RunError("the training failed in a thread: out of memory"));
-  failed.catch(() => {});
-  const helpers: Helpers = { alias, start: () => ({ failed, ended: Promise.resolve() }) };
-  const program = await trainingProgram({ backend: await cpuBackend(2), ...net(), helpers });
+  const start = () => ({ ready: Promise.resolve(), failure: () => died, ended: () => Promise.resolve() });
+  const program = await trainingProgram({ backend: await cpuBackend(2), ...net(), helpers: { alias, start } });
   fill(program, 1);
   await expect(program.step(1, settings)).rejects.toThrow("the training failed in a thread: out of memory");
   await program.release();
+});
+
+test("where one thread cannot start, the others are told to end", async () => {
+  const real = (await threadHelpers())!;
+  const started: Helper[] = [];
+  const helpers: Helpers = {
+    alias: real.alias,
+    start(task) {
+      const helper = real.start(task);
+      started.push(helper);
+      return task.index === 1 ? helper : { ...helper, ready: Promise.reject(died) };
+    },
+  };
+  await expect(trainingProgram({ backend: await cpuBackend(3), ...net(), helpers })).rejects.toThrow("out of memory");
+  expect(started).toHaveLength(2);
+  await Promise.all(started.map((helper) => helper.ended()));
+});
+
+test("a run that cannot be opened leaves no thread behind, which would keep the process alive", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "vaekit-"));
+  const program = join(folder, "program.mjs");
+  const own = pathToFileURL(resolve("dist/index.js")).href;
+  await writeFile(
+    program,
+    `import { train } from ${JSON.stringify(own)};
+    import { readdirSync, truncateSync } from "node:fs";
+    const options = { data: "sprites", out: ${JSON.stringify(join(folder, "run"))}, threads: 2,
+      set: ["data.examples=600", "train.batchSize=64", "model.encoder.hidden=[32]"] };
+    await train({ ...options, steps: 3 });
+    const folder = options.out + "/checkpoints/";
+    truncateSync(folder + readdirSync(folder).at(-1), 100);
+    await train({ ...options, steps: 6, resume: true }).catch((error) => console.log(error.message));`,
+  );
+  const { stdout, status } = spawnSync(process.execPath, [program], { encoding: "utf8", timeout: 30_000 });
+  expect(status).toBe(0);
+  expect(stdout).toContain("the file is damaged");
+  await rm(folder, { recursive: true });
 });
 
 test("what is not finite in another thread's rows stops the step before anything changes", async () => {
@@ -200,6 +240,9 @@ test("what is not finite in another thread's rows stops the step before anything
   program.inputs.y![rows - 1] = Number.NaN;
   const before = stateOf(program);
   await expect(program.step(1, settings)).rejects.toThrow('the input or parameter "y" itself holds NaN');
+  fill(program, 1);
+  program.inputs.weight![rows - 1] = Number.NaN;
+  await expect(program.step(1, settings)).rejects.toThrow('the input or parameter "weight" itself holds NaN');
   expect(stateOf(program)).toEqual(before);
   await program.release();
 });
@@ -228,6 +271,7 @@ test("a run of two threads that was stopped and resumed ends with the bits of on
   };
   const weights = async (name: string) => [...(await readFile(join(run(name), "model", "weights.safetensors")))];
   await train({ ...options, out: run("whole"), steps: 17 });
+  expect(JSON.parse(await readFile(join(run("whole"), "environment.json"), "utf8"))).toMatchObject({ members: 2 });
   await train({ ...options, out: run("parts"), steps: 11 });
   await train({ ...options, out: run("parts"), steps: 17, resume: true });
   expect(await weights("parts")).toEqual(await weights("whole"));

@@ -17,10 +17,12 @@ export interface HelperTask {
 
 /** A thread that is a member. */
 export interface Helper {
-  /** Rejects when the thread ends before it was told to; never resolves. */
-  readonly failed: Promise<never>;
-  /** Resolves when it has ended. */
-  readonly ended: Promise<void>;
+  /** Resolves when it waits for commands. */
+  readonly ready: Promise<void>;
+  /** What it ended of, if it ended before it was told to. */
+  failure(): Error | undefined;
+  /** Resolves when it has ended, as it was told to or by itself. */
+  ended(): Promise<void>;
 }
 
 /** How a training gets other threads. */
@@ -39,8 +41,8 @@ export interface Team {
 /** Rows of a batch that a thread must have for its work to outweigh the exchange (docs/dev/performance.md). */
 const leastRows = 32;
 
-/** Floats of the gradients of all members together: 1 GiB. */
-const mostFloats = 2 ** 28;
+/** Floats of the gradients of all members and objectives together: 256 MiB, which no memory check counts. */
+const mostFloats = 2 ** 26;
 
 /**
  * How many threads may share the rows of a batch: one, where an objective is not made of its examples alone, or where
@@ -57,21 +59,34 @@ export function membersFor(
     ({ objective: { weights }, inputs }) =>
       inputs.some(({ name }) => name === weights) && inputs.every(({ shape }) => !shape.slice(1).some(isSymbolic)),
   );
-  const most = Math.min(threads, Math.floor(batchSize / leastRows), Math.floor(mostFloats / floats));
+  const gradients = floats * objectives.length;
+  const most = Math.min(threads, Math.floor(batchSize / leastRows), Math.floor(mostFloats / gradients));
   return divisible ? Math.max(1, most) : 1;
 }
 
-/** The first member, with as many helpers as the plan has others. */
-export function assemble(member: Member, plan: Plan, memory: WebAssembly.Memory, helpers?: Helpers): Team {
+/**
+ * The first member, with as many helpers as the plan has others, once all of them wait for commands.
+ * @throws what kept a helper from that; nothing is left behind
+ */
+export async function assemble(
+  member: Member,
+  plan: Plan,
+  memory: WebAssembly.Memory,
+  helpers?: Helpers,
+): Promise<Team> {
   if (plan.members === 1 || !helpers)
     return { together: (command) => member.obey(command), release: () => member.release() };
   const control = createControl(plan.members);
-  const indices = Array.from({ length: plan.members - 1 }, (_, i) => i + 1);
-  return lead(
-    member,
-    indices.map((index) => helpers.start({ plan, memory, index, control })),
-    control,
-  );
+  const started: Helper[] = [];
+  const team = lead(member, started, control, plan.members);
+  try {
+    for (let index = 1; index < plan.members; index++) started.push(helpers.start({ plan, memory, index, control }));
+    await Promise.all(started.map(({ ready }) => ready));
+    return team;
+  } catch (error) {
+    await team.release();
+    throw error;
+  }
 }
 
 // The control block: the turn and the length of the command's text; each helper's answer, in a cache line of its own; the
@@ -93,7 +108,7 @@ const spinMilliseconds = 2;
 function seen(turns: Int32Array, turn: number): boolean {
   const began = performance.now();
   do {
-    for (let i = 0; i < 200; i++) if (Atomics.load(turns, 0) >= turn) return true;
+    for (let i = 0; i < 200; i++) if (((Atomics.load(turns, 0) - turn) | 0) >= 0) return true; // turns run over 2³¹
   } while (performance.now() - began < spinMilliseconds);
   return false;
 }
@@ -102,8 +117,8 @@ function seen(turns: Int32Array, turn: number): boolean {
 export async function help(member: Member, { index, plan, control }: HelperTask): Promise<void> {
   const turns = new Int32Array(control);
   const answer = answerOf(control, index);
-  for (let turn = 1; ; turn++) {
-    while (!seen(turns, turn)) Atomics.wait(turns, 0, turn - 1);
+  for (let turn = 1; ; turn = (turn + 1) | 0) {
+    while (!seen(turns, turn)) Atomics.wait(turns, 0, (turn - 1) | 0);
     const command = readCommand(control, plan.members);
     if (command === "end") return;
     answer.result[0] = await member.obey(command);
@@ -112,36 +127,37 @@ export async function help(member: Member, { index, plan, control }: HelperTask)
 }
 
 /** Leads helpers, whose answers it waits for. */
-function lead(member: Member, helpers: readonly Helper[], control: SharedArrayBuffer): Team {
-  const members = helpers.length + 1;
+function lead(member: Member, helpers: readonly Helper[], control: SharedArrayBuffer, members: number): Team {
   const turns = new Int32Array(control);
-  const answers = helpers.map((_, i) => answerOf(control, i + 1));
-  const failed = Promise.race(helpers.map((helper) => helper.failed));
-  failed.catch(() => {}); // it is told where it is waited for
+  const answers = Array.from({ length: members - 1 }, (_, i) => answerOf(control, i + 1));
   let turn = 0;
   const tell = (command: Command | "end") => {
     writeCommand(control, members, command);
-    Atomics.store(turns, 0, ++turn);
+    turn = (turn + 1) | 0;
+    Atomics.store(turns, 0, turn);
     Atomics.notify(turns, 0);
   };
-  const answered = async ({ turn: done }: ReturnType<typeof answerOf>): Promise<void> => {
-    while (!seen(done, turn)) await Promise.race([failed, new Promise((resolve) => setTimeout(resolve))]);
+  const answered = async (i: number): Promise<void> => {
+    while (!seen(answers[i]!.turn, turn)) {
+      await new Promise((resolve) => setTimeout(resolve)); // lets the end of a thread be heard of
+      const failure = helpers[i]!.failure();
+      if (failure) throw failure;
+    }
   };
   return {
     async together(command) {
       tell(command);
-      let result = 0;
-      try {
-        result = await member.obey(command);
-      } finally {
-        for (const answer of answers) await answered(answer); // also where it failed: no command overtakes another
-      }
-      for (const answer of answers) result += answer.result[0]!;
-      return result;
+      const own = await member.obey(command).then(
+        (value) => ({ value }),
+        (error: unknown) => ({ error }),
+      );
+      for (const i of answers.keys()) await answered(i); // also where it failed: no command overtakes another
+      if ("error" in own) throw own.error;
+      return answers.reduce((sum, { result }) => sum + result[0]!, own.value);
     },
     async release() {
       tell("end");
-      await Promise.all([member.release(), ...helpers.map(({ ended }) => ended)]);
+      await Promise.all([member.release(), ...helpers.map((helper) => helper.ended())]);
     },
   };
 }

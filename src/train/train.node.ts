@@ -48,15 +48,15 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     // The last bits of a matrix product may depend on how many threads share it.
     const backend = await cpuBackend(options.threads ?? record?.threads);
     const helpers = await threadHelpers();
-    const engine = { ...backend, sharedMemory: helpers !== undefined };
-    if (record) noteChanges(record, engine, options);
     const advice = fresh ? adviceOn(config, data) : undefined;
     if (advice) options.onProgress?.({ kind: "note", text: advice });
     const { signal } = options;
     const onProgress = options.resume ? tellingBeginning(options) : options.onProgress;
     const result = await trainModel(
       { data, config, vae, storage, backend, helpers, resume: !fresh, signal, onProgress },
-      async () => {
+      async ({ members }) => {
+        const engine = { ...backend, members };
+        if (record) noteChanges(record, engine, options);
         await storage.write("config.json", `${JSON.stringify(config, null, 2)}\n`);
         if (!record) await writeRecord(storage, recordOf(config, data, engine, options));
       },
@@ -75,7 +75,7 @@ async function prepare(config: Config, options: TrainOptions): Promise<Prepared>
   return prepareTraining(config, data, machineBytes());
 }
 
-type Engine = Pick<RunRecord, "engine" | "device" | "threads" | "sharedMemory">;
+type Engine = Pick<RunRecord, "engine" | "device" | "threads" | "members">;
 
 function recordOf(config: Config, data: Splits, engine: Engine, options: TrainOptions): RunRecord {
   return {
@@ -83,7 +83,7 @@ function recordOf(config: Config, data: Splits, engine: Engine, options: TrainOp
     engine: engine.engine,
     device: engine.device,
     threads: engine.threads,
-    sharedMemory: engine.sharedMemory,
+    members: engine.members,
     platform: `${process.platform} ${process.arch}, Node ${process.versions.node}`,
     seed: config.train.seed,
     data: {
@@ -102,7 +102,7 @@ function recordOf(config: Config, data: Splits, engine: Engine, options: TrainOp
 /** Says what a resumed run does not have in common with its beginning, where that may change its last bits. */
 function noteChanges(record: RunRecord, engine: Engine, { onProgress }: TrainOptions): void {
   const now = { ...engine, vaekit: version };
-  const changes = (["vaekit", "engine", "device", "threads", "sharedMemory"] as const).filter(
+  const changes = (["vaekit", "engine", "device", "threads", "members"] as const).filter(
     (key) => record[key] !== now[key],
   );
   if (changes.length === 0) return;

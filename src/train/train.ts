@@ -6,7 +6,7 @@ import type { Best } from "./checkpoint.ts";
 import { rowsAtOnce } from "./compile.ts";
 import { appendMetrics, type MetricsRow, type Parts, truncateMetrics } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
-import type { StepOptions, StepResult } from "./program.ts";
+import type { StepOptions, StepResult, TrainingProgram } from "./program.ts";
 import { betaAt, learningRateAt, stepsOf } from "./schedule.ts";
 import { openSession, type Session } from "./session.ts";
 
@@ -21,6 +21,9 @@ export interface TrainResult {
   readonly best: Best | null;
 }
 
+/** Called when nothing more can be refused, before the first step. */
+type Begin = (program: Pick<TrainingProgram, "members">) => Promise<void>;
+
 const millisecondsBetweenReports = 100;
 
 /**
@@ -29,10 +32,7 @@ const millisecondsBetweenReports = 100;
  * @param begin called when nothing more can be refused, before the first step: writes what only a run that goes on has
  * @throws NumericalError when the loss or gradient is not finite; the last checkpoint is kept
  */
-export async function trainModel(
-  options: TrainOptions,
-  begin: () => Promise<void> = async () => undefined,
-): Promise<TrainResult> {
+export async function trainModel(options: TrainOptions, begin: Begin = async () => undefined): Promise<TrainResult> {
   const session = await openSession(options);
   try {
     return await loop(session, options, begin);
@@ -44,7 +44,7 @@ export async function trainModel(
 async function loop(
   session: Session,
   { data, config, storage, signal, onProgress }: TrainOptions,
-  begin: () => Promise<void>,
+  begin: Begin,
 ): Promise<TrainResult> {
   const { program, cursor } = session;
   const { batchSize, seed, epochs, minutes, patience, validateEvery, average } = config.train;
@@ -83,7 +83,7 @@ async function loop(
   // An epoch that goes on gets its row when it ends; one that a shorter run ended within has a row already.
   const underWay = !stopped && cursor.step % stepsPerEpoch > 0 ? Math.ceil(cursor.step / stepsPerEpoch) : null;
   await truncateMetrics(storage, cursor.step, underWay);
-  await begin();
+  await begin(program);
   while (!stopped) {
     const epoch = Math.floor(cursor.step / stepsPerEpoch);
     const place = cursor.step % stepsPerEpoch;
