@@ -73,7 +73,7 @@ test("sample, reconstruct, interpolate and traverse write pictures", async () =>
   expect(traversal.dimensions).toHaveLength(2);
   // Images of 64×64 with gaps of 2 between and around them.
   expect(pngSize("run/samples.png")).toEqual([3 * 66 + 2, 3 * 66 + 2]);
-  expect(pngSize("i.png")).toEqual([7 * 66 + 2, 66 + 2]);
+  expect(pngSize("i.png")).toEqual([9 * 66 + 2 + 20, 66 + 2]); // with the two inputs, apart
   expect(pngSize("t.png")).toEqual([5 * 66 + 2, 2 * 66 + 2]);
 });
 

@@ -28,7 +28,9 @@ export function register(program: Command): void {
   const command = program
     .command("interpolate")
     .summary("the way from one input to another")
-    .description("Decodes points on the way from one example's posterior mean to another's.")
+    .description(
+      "Decodes points on the way from one example's posterior mean to another's, and shows them between the two.",
+    )
     .argument("<run>", "the run directory")
     .addOption(naturalNumber("--from <row>", "row of the first example in the split, from 0").default(0))
     .addOption(naturalNumber("--to <row>", "row of the second example").default(1))

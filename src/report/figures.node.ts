@@ -7,7 +7,7 @@ import { orderByKl, traverse } from "../apps/traverse.ts";
 import { UsageError } from "../errors.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
 import { type DataChoice, loadRunSplit } from "../models/run-data.node.ts";
-import { gridSize, imageGrid, type Picture, type PictureSize, pairsSize, sideBySide } from "./grid.ts";
+import { endsApart, gridSize, imageGrid, type Picture, type PictureSize, pairsSize, sideBySide } from "./grid.ts";
 import { latentRates } from "./latent-rates.node.ts";
 import { encodePng } from "./png.node.ts";
 
@@ -68,7 +68,7 @@ export interface InterpolateRunOptions extends PictureOptions, DataChoice {
   readonly path?: InterpolationPath;
 }
 
-/** The way from one example to another, in one row. */
+/** The way from one example to another: in one row between the two, where there is room. */
 export async function interpolateRun(options: InterpolateRunOptions) {
   const { run, out, from = 0, to = 1, steps, path = "linear", ...choice } = options;
   return withRun(run, async (model) => {
@@ -77,8 +77,22 @@ export async function interpolateRun(options: InterpolateRunOptions) {
     const data = await loadRunSplit(model, choice);
     const ends = new Float32Array([...exampleAt(data, from, "--from"), ...exampleAt(data, to, "--to")]);
     const { images, event } = await interpolate(model, ends, { steps, path });
-    return { ...(await writePicture(out, imageGrid(images, event, { columns }))), from, to, steps, path };
+    const picture =
+      steps + 2 > MOST_COLUMNS
+        ? imageGrid(images, event, { columns })
+        : endsApart(betweenEnds(images, ends), event, { columns: steps + 2 });
+    return { ...(await writePicture(out, picture)), from, to, steps, path };
   });
+}
+
+/** Images between the two that they lead from and to. */
+function betweenEnds(images: Float32Array, ends: Float32Array): Float32Array {
+  const size = ends.length / 2;
+  const row = new Float32Array(images.length + ends.length);
+  row.set(ends.subarray(0, size));
+  row.set(images, size);
+  row.set(ends.subarray(size), size + images.length);
+  return row;
 }
 
 export interface TraverseRunOptions extends PictureOptions, DataChoice {
