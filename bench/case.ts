@@ -5,7 +5,7 @@ export interface CaseOptions {
   readonly pairs?: number | undefined;
   /** Length of a block: steps, or epochs. */
   readonly length?: number | undefined;
-  /** Threads of one operator of ours; default: one a core. */
+  /** Threads of ours; default: one a core. */
   readonly threads?: number | undefined;
   /** Says what is going on, on standard error. */
   readonly note: (line: string) => void;

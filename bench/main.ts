@@ -14,7 +14,7 @@ ${cases.map(({ name, about }) => `  ${name.padEnd(11)} ${about}`).join("\n")}
 
   --pairs N      pairs of blocks, ours and theirs in turn (default: each case's own)
   --length N     steps or epochs of a block
-  --threads N    threads of one operator of ours (default: one a core)
+  --threads N    threads of ours (default: one a core)
   --out DIR      where the result is written (default: bench/results)
   --json         one JSON object on standard output`;
 

@@ -3,8 +3,8 @@ import type { ParameterSpec, StateUpdate } from "../nn/parameters.ts";
 import type { Backend, Data } from "../runtime/backend.ts";
 import type { Drawing } from "../runtime/drawing.ts";
 import type { Kernels } from "../runtime/kernels.ts";
-import { type Batches, checkWeight, type Gathering, gatherResults, noExamples } from "./accumulate.ts";
 import { firstNonFinite } from "./diagnose.ts";
+import { type Batches, checkWeight, type Gathering, gatherResults, noExamples } from "./gather.ts";
 import { checkGroups, type ParameterGroup, withoutFrozen } from "./groups.ts";
 import { type Layout, layoutOf, viewOf } from "./layout.ts";
 import { createMember } from "./member.ts";
@@ -102,15 +102,21 @@ const largestSquares = 3.4e38;
 const mostSkipped = 100;
 
 export async function trainingProgram(options: TrainingOptions): Promise<TrainingProgram> {
-  const { backend, specs, batchSize, groups = [], average = false, accumulates = false, helpers } = options;
+  const { backend, specs, batchSize, groups = [], helpers } = options;
   checkObjectives(options.objectives, specs);
   checkGroups(groups, specs);
   const objectives = lowerObjectives(withoutFrozen(options.objectives, groups), specs);
   const members = helpers ? membersFor(backend.threads, batchSize, layoutOf(specs).total, objectives) : 1;
-  const { extraBytes = 0 } = options;
+  const { accumulates = false } = options;
   const { kernels, layout, plan, inputs } = layOut(objectives, {
-    ...{ specs, batchSize, members, threads: Math.floor(backend.threads / members) },
-    ...{ average, accumulates, groups, extraBytes },
+    specs,
+    batchSize,
+    members,
+    threads: Math.floor(backend.threads / members),
+    average: options.average ?? false,
+    accumulates,
+    groups,
+    extraBytes: options.extraBytes ?? 0,
     alias: helpers?.alias,
   });
   const team = await assemble(await createMember(backend, kernels, plan, 0), plan, kernels.memory, helpers);

@@ -45,7 +45,7 @@ export function checkWeight(weight: number, batch: number, objective: string): v
     throw new UsageError(`batch ${batch} of objective "${objective}": expected a weight of 0 or more, got ${weight}`);
 }
 
-/** @throws UsageError */
+/** Refuses a step without any example: it has no mean. @throws UsageError, always */
 export function noExamples(objective: string): never {
   throw new UsageError(`objective "${objective}": every batch of the step has weight 0; give it at least one example`);
 }
