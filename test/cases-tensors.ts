@@ -3,7 +3,7 @@ import { cumulativeSum, logSoftmax, softmax } from "../src/graph/ops/axis.ts";
 import { exp } from "../src/graph/ops/functions.ts";
 import { concat, pad, slice, split, splitEvenly, stack } from "../src/graph/ops/join.ts";
 import { bernoulliLogProb } from "../src/graph/ops/likelihood.ts";
-import { linear, matmul } from "../src/graph/ops/linear.ts";
+import { linear, linearFeaturesFirst, matmul } from "../src/graph/ops/linear.ts";
 import { logsumexp, max, mean, min } from "../src/graph/ops/reduce.ts";
 import { argmax, argmin, gather, oneHot, scatterAdd } from "../src/graph/ops/select.ts";
 import { dropout, straightThrough } from "../src/graph/ops/stochastic.ts";
@@ -72,6 +72,20 @@ function products(): Case[] {
       }),
     ),
   );
+}
+
+/** Layers with rows of a symbolic and a known number; x is given as it is, or as the transpose of what lies there. */
+function layers(featuresFirst: boolean, swap: boolean): Case[] {
+  const turned = (x: Array1) => (swap ? swapLast(x) : x);
+  return (["batch", 4] as const).map((rows) => ({
+    shapes: [swap ? [3, rows] : [rows, 3], featuresFirst ? [2, 3] : [3, 2], [2]],
+    build: (x, weight, bias) =>
+      (featuresFirst ? linearFeaturesFirst : linear)(swap ? transpose(x!) : x!, weight!, bias!),
+    expected: (x, weight, bias) =>
+      featuresFirst
+        ? elementwise((wx, b) => wx! + b!)(product(weight!, swapLast(turned(x!))), { ...bias!, shape: [2, 1] })
+        : elementwise((xw, b) => xw! + b!)(product(turned(x!), weight!), bias!),
+  }));
 }
 
 /** Row-major elements start…end−1 of the last axis. */
@@ -175,18 +189,7 @@ export const tensorCases: Entries = {
   ),
   matmul: given(products()),
   linear: given(
-    (
-      [
-        ["batch", 3],
-        [4, 3],
-      ] as const
-    ).map(
-      (rows): Case => ({
-        shapes: [rows, [3, 2], [2]],
-        build: linear,
-        expected: (x, weight, bias) => elementwise((xw, b) => xw! + b!)(product(x!, weight!), bias!),
-      }),
-    ),
+    [false, true].flatMap((featuresFirst) => [false, true].map((swap) => layers(featuresFirst, swap))).flat(),
   ),
   bernoulliLogProb: given(
     (

@@ -178,7 +178,7 @@ def tune(spec, pixels, steps):
 
 
 def load(model, spec, given):
-    """Weights as ours are stored: dense (inputs, outputs), convolutions channels last."""
+    """Weights as ours are stored: hidden dense layers (outputs, inputs), others (inputs, outputs), convolutions channels last."""
     height, width, channels = spec["event"]
     convolutional = bool(spec["layers"])
     sides = [(height, width)]
@@ -191,7 +191,8 @@ def load(model, spec, given):
     pixels = torch.arange(height * width * channels).view(height, width, channels).permute(2, 0, 1).reshape(-1)
 
     def dense(layer, path, inputs=None, outputs=None):
-        weight = given[path + ".weight"].view(-1, layer.out_features)
+        weight = given[path + ".weight"]
+        weight = weight.view(layer.out_features, -1).t() if ".hidden." in path else weight.view(-1, layer.out_features)
         bias = given[path + ".bias"]
         if inputs is not None:
             weight = weight[inputs]

@@ -303,9 +303,12 @@ describe("learns eight examples by heart in 200 steps, when it is wide and the r
       decoder: wide(row.config.model?.decoder),
     };
     const config = { ...row.config, model, objective: { beta: 0 } };
-    const { distortions } = await learn({ ...row, config }, 200);
-    const median = distortions.slice(-51).toSorted((a, b) => a - b)[25]!;
-    expect(median - leastDistortion(parseConfig(config, "test").model, eventOf(row))).toBeLessThan(0.2);
+    const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+    // Some initial weights learn more slowly than others.
+    const reached: number[] = [];
+    for (const seed of [0, 1, 2])
+      reached.push(median((await learn({ ...row, config }, 200, seed)).distortions.slice(-51)));
+    expect(median(reached) - leastDistortion(parseConfig(config, "test").model, eventOf(row))).toBeLessThan(0.2);
   });
 });
 

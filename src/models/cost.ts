@@ -35,7 +35,7 @@ export function flopsOf(outputs: readonly Tensor[]): number {
 
 /** The axis that a matrix product sums over. A transposed convolution is composed of others. */
 function summedAxis({ operator, inputs: [a, , seen], attributes }: Tensor): Dim | undefined {
-  if (operator === linearOperator) return a!.shape[1];
+  if (operator === linearOperator) return a!.shape[attributes.transposeX ? 0 : 1];
   if (operator === matmulOperator) return a!.shape.at(attributes.transposeA ? -2 : -1);
   return operator === conv2dOperator ? seen!.shape[3] : undefined;
 }
@@ -57,11 +57,11 @@ function sourceOf(tensor: Tensor, sources: ReadonlyMap<Tensor, Source>): Source 
 /** What layers give for one example, by the path of the layer's weight. */
 export function layerOutputs(outputs: readonly Tensor[]): ReadonlyMap<string, readonly number[]> {
   const found = new Map<string, readonly number[]>();
-  for (const { operator, inputs, shape } of topologicalOrder(outputs)) {
+  for (const { operator, inputs, shape, attributes } of topologicalOrder(outputs)) {
     const weight = inputs[1];
     const layered = operator === linearOperator || operator === conv2dOperator || operator === convTranspose2dOperator;
     if (layered && weight?.operator === parameterOperator)
-      found.set(weight.label!, shape.slice(1) as readonly number[]);
+      found.set(weight.label!, (attributes["featuresFirst"] ? shape.slice(0, 1) : shape.slice(1)) as readonly number[]);
   }
   return found;
 }

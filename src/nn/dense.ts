@@ -1,6 +1,7 @@
 import { elu, relu, silu, softplus } from "../graph/ops/activation.ts";
 import { tanh } from "../graph/ops/functions.ts";
-import { linear } from "../graph/ops/linear.ts";
+import { linear, linearFeaturesFirst } from "../graph/ops/linear.ts";
+import { transpose } from "../graph/ops/structure.ts";
 import { labelled, type Tensor } from "../graph/tensor.ts";
 import { type Initializer, type Scope, zeros } from "./parameters.ts";
 
@@ -45,15 +46,24 @@ export interface MlpOptions {
   readonly initialization: Initialization;
 }
 
-/** Dense layers, each followed by the activation: (rows, inputs) → (rows, last of hidden). */
+/**
+ * Dense layers, each followed by the activation: (rows, inputs) → (rows, last of hidden). In between, features lie first,
+ * for which weights are stored (outputs, inputs).
+ */
 export function mlp(
   scope: Scope,
   inputs: number,
   { hidden, activation, initialization }: MlpOptions,
 ): { readonly layer: Layer; readonly features: number } {
   const widths = [inputs, ...hidden];
-  const layers = hidden.map((width, i) => dense(scope.at(`hidden.${i}`), widths[i]!, width, { initialization }));
-  return { layer: activated(scope, "hidden", layers, activation), features: widths.at(-1)! };
+  const layers = hidden.map((outputs, i): Layer => {
+    const at = scope.at(`hidden.${i}`);
+    const weight = at.parameter("weight", [outputs, widths[i]!], initializations[initialization](widths[i]!, outputs));
+    const bias = at.parameter("bias", [outputs], zeros);
+    return (x) =>
+      transpose(labelled(activations[activation](linearFeaturesFirst(x, weight, bias)), scope.path(`hidden.${i}`)));
+  });
+  return { layer: (x) => layers.reduce((h, layer) => layer(h), x), features: widths.at(-1)! };
 }
 
 /** Layers one after the other, each followed by the activation; what layer i gives is labelled as `name`.i. */

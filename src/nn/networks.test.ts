@@ -5,7 +5,7 @@ import { relu } from "../graph/ops/activation.ts";
 import { add } from "../graph/ops/arithmetic.ts";
 import { conv2d, convTranspose2d } from "../graph/ops/convolution.ts";
 import { linear } from "../graph/ops/linear.ts";
-import { reshape } from "../graph/ops/structure.ts";
+import { reshape, transpose } from "../graph/ops/structure.ts";
 import { sizeAt } from "../graph/shape.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
 import { type ConvLayer, convDecoder, convEncoder } from "./convolutional.ts";
@@ -40,7 +40,7 @@ test("a convolutional encoder is its convolutions and dense layers, each followe
     "layers.0.bias": [2],
     "layers.1.weight": [3, 2, 2, 3],
     "layers.1.bias": [3],
-    "hidden.0.weight": [2 * 4 * 3, 3],
+    "hidden.0.weight": [3, 2 * 4 * 3],
     "hidden.0.bias": [3],
   });
   const x = input("x", ["batch", 7, 5]);
@@ -60,7 +60,7 @@ test("a convolutional encoder is its convolutions and dense layers, each followe
     bias: at("layers.1.bias"),
   });
   const flat = reshape(relu(second), ["batch", 24]);
-  const expected = relu(linear(flat, at("hidden.0.weight"), at("hidden.0.bias")));
+  const expected = relu(linear(flat, transpose(at("hidden.0.weight")), at("hidden.0.bias")));
   const y = made.apply(x);
   expect([made.features, y.shape]).toEqual([3, ["batch", 3]]);
   const result = await evaluate({ y, expected }, { x: values(70), ...numbers });
@@ -74,7 +74,7 @@ test("a convolutional decoder is dense layers, the map and transposed convolutio
     return { network, head: network.head(root.at("mean")) };
   });
   expect(shapes).toEqual({
-    "hidden.0.weight": [2, 3],
+    "hidden.0.weight": [3, 2],
     "hidden.0.bias": [3],
     "map.weight": [3, 2 * 4 * 3],
     "map.bias": [24],
@@ -84,7 +84,7 @@ test("a convolutional decoder is dense layers, the map and transposed convolutio
     "mean.bias": [105],
   });
   const z = input("z", ["batch", 2]);
-  const h = relu(linear(z, at("hidden.0.weight"), at("hidden.0.bias")));
+  const h = relu(linear(z, transpose(at("hidden.0.weight")), at("hidden.0.bias")));
   const map = relu(linear(h, at("map.weight"), at("map.bias")));
   const up = convTranspose2d(reshape(map, ["batch", 2, 4, 3]), at("layers.0.weight"), {
     stride: [2, 1],
@@ -136,7 +136,7 @@ describe.each(["dense", "conv"] as const)("a %s head", (kind) => {
 
 test("a dense encoder takes the flattened example", () => {
   const { made, shapes } = declared((root) => denseEncoder(root, [2, 3, 4], options));
-  expect(shapes["hidden.0.weight"]).toEqual([24, 3]);
+  expect(shapes["hidden.0.weight"]).toEqual([3, 24]);
   expect(made.apply(input("x", ["batch", 2, 3, 4])).shape).toEqual(["batch", 3]);
 });
 

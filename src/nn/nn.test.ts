@@ -26,6 +26,12 @@ const formulas: Readonly<Record<Activation, (x: number) => number>> = {
   softplus: (x) => Math.log(1 + Math.exp(x)),
 };
 
+/** (rows, columns) → (columns, rows), flat. */
+const swapped = (matrix: Float32Array, columns: number): Float32Array => {
+  const rows = matrix.length / columns;
+  return matrix.map((_, i) => matrix[(i % rows) * columns + Math.floor(i / rows)]!);
+};
+
 /** x·W + b by three loops. */
 function naive(x: readonly number[], weight: Float32Array, bias: Float32Array): number[] {
   const outputs = bias.length;
@@ -69,7 +75,11 @@ describe.each(Object.keys(activations) as Activation[])("%s", (activation) => {
       if (path.endsWith("bias")) parameters[path] = Float32Array.from({ length: shape[0]! }, (_, i) => i - 1);
     const expected = [0, 1].reduce(
       (h, i) =>
-        naive(h, parameters[`net.hidden.${i}.weight`]!, parameters[`net.hidden.${i}.bias`]!).map(formulas[activation]),
+        naive(
+          h,
+          swapped(parameters[`net.hidden.${i}.weight`]!, [3, 4, 5][i]!),
+          parameters[`net.hidden.${i}.bias`]!,
+        ).map(formulas[activation]),
       x,
     );
     const { y } = await evaluate({ y: layer(rows) }, { x, ...parameters });

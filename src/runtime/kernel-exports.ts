@@ -29,7 +29,6 @@ export interface KernelExports {
     velocityWeight: number,
     gradientWeight: number,
   ): void;
-  flush(x: number, length: number): void;
   average(target: number, source: number, length: number, weight: number): void;
   sumOfSquares(x: number, length: number): number;
 }

@@ -179,7 +179,7 @@ test.each(Object.entries(optimizers))("%s does not touch what lies beside its ar
   expect(p.every((value) => value !== 5)).toBe(true);
 });
 
-test("adam's moments of a gradient that stays 0 become 0, and a NaN stays NaN", () => {
+test("adam's moments of a gradient that stays 0 become small, never subnormal, and a NaN stays NaN", () => {
   const kernels = createKernels(10_000);
   const [p, g, m, v] = [kernels.float32(5), kernels.float32(5), kernels.float32(5), kernels.float32(5)];
   m.fill(1e-30);
@@ -188,8 +188,13 @@ test("adam's moments of a gradient that stays 0 become 0, and a NaN stays NaN", 
   for (let step = 1; step <= 800; step++) {
     kernels.adam(p, g, m, v, { learningRate: 0, beta1: 0.9, beta2: 0.9, epsilon: 1e-8, step });
   }
-  expect([...m]).toEqual([0, 0, Number.NaN, 0, 0]);
-  expect([...v]).toEqual(Array(5).fill(1.1754943508222875e-38)); // no subnormal: arithmetic on those is slow
+  expect(m[2]).toBeNaN();
+  // Also a thousandth of them is no subnormal, arithmetic on which is slow.
+  for (const i of [0, 1, 3, 4]) {
+    expect(m[i]).toBeLessThan(1e-34);
+    expect(m[i] === 0 || m[i]! > 1e-35).toBe(true);
+  }
+  expect([...v]).toEqual(Array(5).fill(Math.fround(1e-33)));
 });
 
 test("large arrays fit that together take the bytes asked for, and begin at different places of a page", () => {

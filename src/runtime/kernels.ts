@@ -93,8 +93,8 @@ export interface Kernels {
   unitInterval(out: Float32Array, pixels: Uint8Array): void;
   /**
    * One step of Adam, in place: Kingma & Ba (2015), algorithm 1, in the efficient order given after it, with
-   * ε̂ = ε·√(1-β₂ᵗ), which makes the two the same. Numbers below the smallest normal float32, 1.2e-38, are slow: second
-   * moments are held there, and first moments below it become 0 at every 16th step.
+   * ε̂ = ε·√(1-β₂ᵗ), which makes the two the same. Numbers below the smallest normal float32, 1.2e-38, are slow, so that
+   * first moments are rounded to multiples of 1e-35 and second ones are at least 1e-33.
    * All four arrays of one length; `first` and `second` are the moments, zeros before step 1.
    */
   adam(
@@ -136,7 +136,7 @@ export interface Place {
 export type AttachedKernels = Omit<Kernels, "float32" | "uint32" | "uint8">;
 
 /** Bytes that a thread's kernels use for themselves. */
-export const scratchBytes = 64;
+export const scratchBytes = 64 + 32768;
 
 const PAGE = 65536;
 const MOST_PAGES = 65536; // 4 GiB, what 32-bit pointers reach
@@ -144,7 +144,6 @@ const ALIGNMENT = 64;
 /** Large arrays begin at different places of a 4 KiB page: those read side by side would evict each other. */
 const LARGE = 65536;
 const SKEW = 320;
-const FLUSH_EVERY = 16;
 /** What createKernels can be asked for at most. */
 export const mostKernelBytes = Math.floor(((MOST_PAGES - 1) * PAGE) / (1 + SKEW / LARGE));
 
@@ -266,21 +265,18 @@ function kernelsOn(memory: WebAssembly.Memory, alias?: Alias, scratch?: Place): 
       const rate = (learningRate * correction2) / (1 - beta1 ** step);
       const { p, g, m, v, scale, decay } = update("adam", parameters, gradients, first, second, options);
       run.adam(p, g, m, v, parameters.length, scale, decay, rate, 1 - beta1, 1 - beta2, epsilon * correction2);
-      if (step % FLUSH_EVERY === 0) run.flush(m, parameters.length);
     },
     adamax(parameters, gradients, first, second, options) {
       const { learningRate, beta1, beta2, epsilon, step } = options;
       const rate = learningRate / (1 - beta1 ** step);
       const { p, g, m, v, scale, decay } = update("adamax", parameters, gradients, first, second, options);
       run.adamax(p, g, m, v, parameters.length, scale, decay, rate, 1 - beta1, beta2, epsilon);
-      if (step % FLUSH_EVERY === 0) run.flush(m, parameters.length);
     },
     momentum(parameters, gradients, velocity, options) {
-      const { learningRate, momentum, nesterov = false, step } = options;
+      const { learningRate, momentum, nesterov = false } = options;
       const { p, g, m, scale, decay } = update("momentum", parameters, gradients, velocity, velocity, options);
       const [velocityWeight, gradientWeight] = nesterov ? [momentum, 1] : [1, 0];
       run.momentum(p, g, m, parameters.length, scale, decay, learningRate, momentum, velocityWeight!, gradientWeight!);
-      if (step % FLUSH_EVERY === 0) run.flush(m, parameters.length);
     },
     average(target, source, decay) {
       const to = at("average: target", target, target.length);

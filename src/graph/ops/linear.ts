@@ -1,8 +1,8 @@
-import { broadcastShapes, foldAxes, formatShape, sameShape } from "../shape.ts";
+import { broadcastShapes, type Dim, foldAxes, formatShape, sameShape } from "../shape.ts";
 import { apply, type Operator, type Tensor } from "../tensor.ts";
-import { reshape, sumTo } from "./structure.ts";
+import { reshape, sum, sumTo, swappedFrom } from "./structure.ts";
 
-/* Matrix products. Weights are stored (inputs, outputs), so that a layer is x·W + b. */
+/* Matrix products, and layers made of them. */
 
 interface Transposed {
   readonly transposeA?: boolean;
@@ -65,30 +65,69 @@ export function matmul(a: Tensor, b: Tensor, { transposeA = false, transposeB = 
   return apply(matmulOperator, [a, b], { transposeA, transposeB });
 }
 
+interface LinearAttributes {
+  readonly featuresFirst?: boolean;
+  readonly transposeX?: boolean;
+}
+
+/**
+ * Rows first: x·W + b, with W (inputs, outputs). Features first: W·xᵀ + b, with W (outputs, inputs) and a number of b for
+ * each row. x is given (rows, inputs), or (inputs, rows) with `transposeX`.
+ */
 export const linearOperator: Operator = {
   name: "linear",
-  infer([x, weight, bias]) {
-    const [inputs, outputs] = weight!.shape;
+  infer([x, weight, bias], { featuresFirst, transposeX }) {
     if ([x, weight, bias].some((operand) => operand!.dtype !== "float")) throw "expected floats";
-    if (x!.shape.length !== 2 || weight!.shape.length !== 2)
-      throw "expected x (rows, inputs) and weight (inputs, outputs)";
-    if (x!.shape[1] !== inputs) throw `x has ${x!.shape[1]} columns, the weight takes ${inputs}`;
-    if (!sameShape(bias!.shape, [outputs!])) throw `expected a bias of shape (${outputs},)`;
-    return { shape: [x!.shape[0]!, outputs!], dtype: "float" };
+    const order = featuresFirst ? "(outputs, inputs)" : "(inputs, outputs)";
+    if (x!.shape.length !== 2 || weight!.shape.length !== 2) throw `expected x (rows, inputs) and weight ${order}`;
+    const [inputs, outputs] = featuresFirst ? [weight!.shape[1]!, weight!.shape[0]!] : (weight!.shape as [Dim, Dim]);
+    const [rows, columns] = transposeX ? [x!.shape[1]!, x!.shape[0]!] : (x!.shape as [Dim, Dim]);
+    if (columns !== inputs) throw `x has ${columns} columns, the weight takes ${inputs}`;
+    if (!sameShape(bias!.shape, [outputs])) throw `expected a bias of shape (${outputs},)`;
+    return { shape: featuresFirst ? [outputs, rows] : [rows, outputs], dtype: "float" };
   },
-  // dx = dy·Wᵀ, dW = xᵀ·dy, db = Σ dy over the rows
+  // Rows first: dx = dy·Wᵀ, dW = xᵀ·dy, db = Σ dy over the rows. Features first: dx = dyᵀ·W, dW = dy·x, db likewise.
   gradient: (node, dy) => {
-    const [x, weight, bias] = node.inputs as [Tensor, Tensor, Tensor];
-    return [matmul(dy, weight, { transposeB: true }), matmul(x, dy, { transposeA: true }), sumTo(dy, bias.shape)];
+    const [x, weight] = node.inputs as [Tensor, Tensor, Tensor];
+    const { featuresFirst, transposeX: transposed = false } = node.attributes as LinearAttributes;
+    if (featuresFirst)
+      return [
+        transposed ? matmul(weight, dy, { transposeA: true }) : matmul(dy, weight, { transposeA: true }),
+        matmul(dy, x, { transposeB: transposed }),
+        sum(dy, [1]),
+      ];
+    return [
+      transposed ? matmul(weight, dy, { transposeB: true }) : matmul(dy, weight, { transposeB: true }),
+      matmul(x, dy, { transposeA: !transposed }),
+      sum(dy, [0]),
+    ];
   },
-  lower: (node, emit) =>
-    emit.node(
-      "Gemm",
-      node.inputs.map((x) => emit.value(x)),
-    ),
+  lower(node, emit) {
+    const [x, weight, bias] = node.inputs.map((operand) => emit.value(operand)) as [string, string, string];
+    const { featuresFirst, transposeX = false } = node.attributes as LinearAttributes;
+    if (!featuresFirst) return emit.node("Gemm", [x, weight, bias], { transA: { int: flag(transposeX) } });
+    const column = emit.node("Unsqueeze", [bias, emit.ints([1])]); // (outputs, 1)
+    return emit.node("Gemm", [weight, x, column], { transB: { int: flag(!transposeX) } });
+  },
 };
 
 /** x·W + b: (rows, inputs), (inputs, outputs), (outputs) → (rows, outputs). */
 export function linear(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
-  return apply(linearOperator, [x, weight, bias]);
+  const [operand, transposeX] = asItLies(x);
+  return apply(linearOperator, [operand, weight, bias], { transposeX });
+}
+
+/**
+ * W·xᵀ + b: (rows, inputs), (outputs, inputs), (outputs) → (outputs, rows). ONNX Runtime reads the first operand of a
+ * product as it lies and packs the second anew each time, so that the larger one, the weight, had better be the first.
+ */
+export function linearFeaturesFirst(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  const [operand, transposeX] = asItLies(x);
+  return apply(linearOperator, [operand, weight, bias], { featuresFirst: true, transposeX });
+}
+
+/** A matrix, and whether it is to be transposed: products need not carry out what a transpose asks for. */
+function asItLies(x: Tensor): readonly [Tensor, boolean] {
+  const swapped = swappedFrom(x);
+  return swapped ? [swapped, true] : [x, false];
 }

@@ -73,9 +73,17 @@ export const transposeOperator: Operator = {
     }),
 };
 
+/** The matrix of which this one is the transpose, if it was made so. */
+export function swappedFrom({ operator, inputs, attributes }: Tensor): Tensor | undefined {
+  const swapped = operator === transposeOperator && String(attributes["permutation"]) === "1,0";
+  return swapped ? inputs[0] : undefined;
+}
+
 /** Axes in another order; without an order, the last two are swapped. */
 export function transpose(x: Tensor, permutation?: readonly number[]): Tensor {
   const rank = x.shape.length;
+  const before = permutation ? undefined : swappedFrom(x);
+  if (before) return before;
   const swapped = Array.from({ length: rank }, (_, i) => (i < rank - 2 ? i : 2 * rank - 3 - i));
   return apply(transposeOperator, [x], { permutation: permutation ?? swapped });
 }

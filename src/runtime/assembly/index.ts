@@ -4,7 +4,7 @@
 // checks them and is the only caller.
 
 export { binarize, normals, uniforms, unitInterval } from "./draws";
-export { adam, adamax, average, flush, momentum, sumOfSquares } from "./optimizers";
+export { adam, adamax, average, momentum, sumOfSquares } from "./optimizers";
 export { useScratch } from "./scratch";
 
 /** The first byte that the caller may use. */
