@@ -19,6 +19,8 @@ export interface CaseResult {
   readonly results: Readonly<Record<string, Summary>>;
   /** How many times as fast as the other we are (or what `about` says), pair by pair. */
   readonly ratios: Readonly<Record<string, MedianInterval>>;
+  /** Of the time of a step, the share that its matrix products alone would take. */
+  readonly floorShare?: number;
   readonly pairs: number;
   /** What the numbers mean, and settings that were chosen. */
   readonly about: Readonly<Record<string, string | number>>;

@@ -25,7 +25,7 @@ export const cli: BenchCase = {
     const folder = await mkdtemp(join(tmpdir(), "vaekit-bench-"));
     const bare = await ownTraining(await mnistConfig(), train, threads);
     try {
-      const config = await writeConfig(folder);
+      const config = await writeConfig(folder, await mnistConfig());
       const steps = Math.ceil(train.count / BATCH);
       await bare.nextBatch(); // the one batch of all steps
       await timeSteps(bare, steps, false);

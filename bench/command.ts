@@ -32,8 +32,9 @@ export async function mnistConfig(): Promise<object> {
   return (JSON.parse(await readFile("bench/reproduce/mnist-vae.json", "utf8")) as { readonly config: object }).config;
 }
 
-export async function writeConfig(folder: string): Promise<string> {
+/** Writes a config to a folder; the file. */
+export async function writeConfig(folder: string, config: object): Promise<string> {
   const file = join(folder, "config.json");
-  await writeFile(file, JSON.stringify(await mnistConfig()));
+  await writeFile(file, JSON.stringify(config));
   return file;
 }

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import type { Dataset, Splits } from "../src/data/dataset.ts";
+import { fingerprinted } from "../src/data/fingerprint.ts";
 import { loadSplits } from "../src/data/load.node.ts";
-import { VaekitError } from "../src/errors.ts";
+import { UsageError, VaekitError } from "../src/errors.ts";
 
 export const MNIST = "../shared/data/mnist";
 
@@ -19,6 +20,22 @@ export function requireMnist(): void {
 export async function digits(): Promise<Dataset> {
   if (existsSync(MNIST)) return (await mnist()).train;
   return random("random digits", [28, 28], 55_000);
+}
+
+/** MNIST's images for training and validation, so many of them, or random ones as `digits` does. */
+export async function allDigits(count: number): Promise<Dataset> {
+  if (!existsSync(MNIST)) return random("random digits", [28, 28], count);
+  const { train, validation } = await mnist();
+  const there = train.count + validation.count;
+  if (count > there)
+    throw new UsageError(`--length: MNIST has ${there} images, ${count} were asked for; ask for fewer`);
+  const size = 28 * 28;
+  const values = new Uint8Array(there * size);
+  values.set(train.values);
+  values.set(validation.values, train.values.length);
+  const index = Uint32Array.from({ length: count }, (_, i) => i);
+  const images = { name: "mnist", split: "all", event: [28, 28], count, index } as const;
+  return fingerprinted({ ...images, values: values.slice(0, count * size) });
 }
 
 /** Colour images of 64×64 with as many bright pixels: what they show changes nothing of the work. */

@@ -7,15 +7,22 @@ import type { CaseResult } from "./case.ts";
 import { cases } from "./cases.ts";
 import { treeState } from "./git.ts";
 import { describeMachine, thisMachine } from "./machine.ts";
+import { writePage } from "./page.ts";
 
-const USAGE = `npm run bench -- CASE [options]    measures, and writes bench/results/CASE.json
+const RESULTS = "bench/results";
+const PAGE = "docs/results";
+/** Not a case: measures nothing. */
+const DRAW = "plots";
+
+const USAGE = `npm run bench -- CASE [options]    measures, writes ${RESULTS}/CASE.json, and draws ${PAGE}/speed.md anew
 
 ${cases.map(({ name, about }) => `  ${name.padEnd(11)} ${about}`).join("\n")}
+  ${DRAW.padEnd(11)} measures nothing: draws the page anew
 
   --pairs N      pairs of blocks, ours and theirs in turn (default: each case's own)
   --length N     steps or epochs of a block
   --threads N    threads of ours (default: one a core)
-  --out DIR      where the result is written (default: bench/results)
+  --out DIR      where the result is written (default: ${RESULTS}); elsewhere no page is drawn
   --json         one JSON object on standard output`;
 
 try {
@@ -34,8 +41,9 @@ async function main(): Promise<void> {
     process.exitCode = values.help ? 0 : 2;
     return;
   }
+  if (name === DRAW && positionals.length === 1) return draw(values.out);
   const found = cases.find((entry) => entry.name === name);
-  const known = cases.map((entry) => entry.name).join(", ");
+  const known = [...cases.map((entry) => entry.name), DRAW].join(", ");
   if (!found || positionals.length > 1) throw new UsageError(`expected one of ${known}, got ${positionals.join(" ")}`);
   const { commit } = treeState();
   const result = await found.run({
@@ -50,7 +58,13 @@ async function main(): Promise<void> {
   const file = join(values.out, `${name}.json`);
   await writeFile(file, `${JSON.stringify({ ...result, commit, date, machine }, null, 2)}\n`);
   console.error(`Written: ${file}`);
+  if (values.out === RESULTS) await draw(RESULTS);
   console.log(values.json ? JSON.stringify(result) : table(result, describeMachine(machine)));
+}
+
+async function draw(results: string): Promise<void> {
+  const order = cases.map(({ name }) => name);
+  console.error(`Written: ${await writePage(results, PAGE, order)}`);
 }
 
 function readArguments() {
@@ -61,7 +75,7 @@ function readArguments() {
         pairs: { type: "string" },
         length: { type: "string" },
         threads: { type: "string" },
-        out: { type: "string", default: "bench/results" },
+        out: { type: "string", default: RESULTS },
         json: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
       },
@@ -77,7 +91,7 @@ function countOf(flag: string, text: string | undefined): number | undefined {
   return Number(text);
 }
 
-function table({ unit, results, ratios, pairs, about }: CaseResult, machine: string): string {
+function table({ unit, results, ratios, floorShare, pairs, about }: CaseResult, machine: string): string {
   const digits = (value: number) => value.toPrecision(4);
   const width = Math.max(...Object.keys(results).map((who) => who.length), 10);
   return [
@@ -91,6 +105,7 @@ function table({ unit, results, ratios, pairs, about }: CaseResult, machine: str
       ([who, { median, low, high }]) =>
         `against ${who}: ${digits(median)} (95 % interval ${digits(low)} to ${digits(high)}, ${pairs} pairs)`,
     ),
+    ...(floorShare === undefined ? [] : [`share of the floor: ${digits(floorShare)}`]),
     ...Object.entries(about).map(([key, value]) => `${key}: ${value}`),
     `machine: ${machine}`,
   ].join("\n");

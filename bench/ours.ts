@@ -9,6 +9,7 @@ import { compileTraining } from "../src/train/compile.ts";
 import { threadHelpers } from "../src/train/helper.node.ts";
 import { initializeParameters } from "../src/train/initialize.ts";
 import type { TrainingProgram } from "../src/train/program.ts";
+import { scalarsAt } from "../src/train/schedule.ts";
 
 /** The library's own training step, without the loop around it. */
 export interface OwnTraining {
@@ -52,8 +53,9 @@ export async function ownTraining(settings: unknown, data: Dataset, threads: num
       return program.draw(fetch(order.subarray(place * batchSize, (place + 1) * batchSize), { epoch, step: ++batch }));
     },
     async step() {
-      inputs.beta?.fill(config.objective.beta);
-      return (await program.step(++step, config.optimizer)).get("elbo")!.loss;
+      step++;
+      for (const [name, value] of Object.entries(scalarsAt(config.objective, step))) inputs[name]!.fill(value);
+      return (await program.step(step, config.optimizer)).get(config.objective.kind)!.loss;
     },
     release: () => program.release(),
   };

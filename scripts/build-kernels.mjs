@@ -1,5 +1,6 @@
-// Compiles src/runtime/assembly/ (AssemblyScript) to WebAssembly and writes it, as base64, to
-// src/runtime/wasm.generated.ts. Does nothing when that file is newer than its sources.
+// Compiles src/runtime/assembly/ (AssemblyScript) to WebAssembly and writes it, in hexadecimal, to src/runtime/: to
+// wasm.generated.ts and, for a memory that threads share, to wasm-shared.generated.ts, which browsers do without. Does
+// nothing when these files are newer than their sources.
 import { readdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import asc from "assemblyscript/asc";
@@ -7,7 +8,14 @@ import asc from "assemblyscript/asc";
 const root = fileURLToPath(new URL("..", import.meta.url));
 const folder = "src/runtime/assembly";
 const source = `${folder}/index.ts`;
-const target = `${root}src/runtime/wasm.generated.ts`;
+const targets = [
+  { file: `${root}src/runtime/wasm.generated.ts`, memory: "one thread's memory", options: [] },
+  {
+    file: `${root}src/runtime/wasm-shared.generated.ts`,
+    memory: "a memory that threads share",
+    options: ["--enable", "threads", "--sharedMemory", "--initialMemory", "1", "--maximumMemory", "65536"],
+  },
+];
 const sources = [
   ...readdirSync(`${root}${folder}`).map((name) => `${root}${folder}/${name}`),
   fileURLToPath(import.meta.url),
@@ -15,31 +23,30 @@ const sources = [
 ];
 
 const modified = (path) => statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-if (modified(target) <= Math.max(...sources.map(modified))) await build();
+const newest = Math.max(...sources.map(modified));
+for (const target of targets) if (modified(target.file) <= newest) await build(target);
 
-async function build() {
+/** @param {(typeof targets)[number]} target */
+async function build({ file, memory, options }) {
   const text = [
     `// Generated from src/runtime/assembly by scripts/build-kernels.mjs. Do not edit; not in git.`,
     ``,
-    `/** The kernels' WebAssembly module, base64. */`,
+    `/** The kernels' WebAssembly module for ${memory}, in hexadecimal. */`,
     `export const wasm =`,
-    `  "${await compiled()}";`,
-    ``,
-    `/** The same for a memory that threads share: which kind it takes is fixed in a module. */`,
-    `export const sharedWasm =`,
-    `  "${await compiled("--enable", "threads", "--sharedMemory", "--initialMemory", "1", "--maximumMemory", "65536")}";`,
+    `  "${await compiled(options)}";`,
     ``,
   ].join("\n");
   // By rename, so that two builds at once never leave half a file.
-  writeFileSync(`${target}.${process.pid}.tmp`, text);
-  renameSync(`${target}.${process.pid}.tmp`, target);
+  writeFileSync(`${file}.${process.pid}.tmp`, text);
+  renameSync(`${file}.${process.pid}.tmp`, file);
 }
 
 /**
- * The module in base64.
+ * The module in hexadecimal: longer than base64, but a compressed bundle is smaller by a kilobyte, since what is equal
+ * in the module then is so in the text.
  * @param {readonly string[]} more options of the compiler
  */
-async function compiled(...more) {
+async function compiled(more) {
   let wasm;
   const options = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd", "--importMemory", "--noExportMemory"];
   options.push(...more);
@@ -57,5 +64,5 @@ async function compiled(...more) {
     listFiles: () => [],
   });
   if (error) throw new Error(`${source} does not compile:\n${stderr}`);
-  return Buffer.from(wasm).toString("base64");
+  return Buffer.from(wasm).toString("hex");
 }

@@ -1,7 +1,7 @@
 // @ts-check
-// Checks the laws of the house over src/: imports go down only, Node stays where it may be, no two files need each
-// other. `node scripts/check-layers.mjs [FOLDER]` prints each breach and then exits with 1. Tests are exempt: they
-// may import and use anything.
+// Checks the laws of the house over src/: imports go down only, Node and browsers stay where they may be, no two files
+// need each other. `node scripts/check-layers.mjs [FOLDER]` prints each breach and then exits with 1. Tests are exempt:
+// they may import and use anything.
 import { readdirSync, readFileSync } from "node:fs";
 import { builtinModules } from "node:module";
 import { join, posix, resolve } from "node:path";
@@ -29,6 +29,7 @@ const BELOW = {
   cli: ["report"],
   server: ["report"],
   index: ["report"], // the table of contents
+  browser: ["apps"], // that of browsers
 };
 
 /** Layers for Node alone; elsewhere only files ending .node.ts are, and index.ts may list those. */
@@ -37,6 +38,8 @@ const NODE_LAYERS = ["cli", "server"];
 const NODE_PACKAGES = ["onnxruntime-node", "sharp", "commander"];
 const NODE_GLOBALS =
   /(?<![\w$.]|\.\s)(?:globalThis\s*\.\s*)?\b(process|Buffer|require|__dirname|__filename|setImmediate)\b(?!\s*\??:)/g;
+/** Globals of pages and workers; not `window`, which convolutions have too. */
+const WEB_GLOBALS = /(?<![\w$.]|\.\s)(?:globalThis\s*\.\s*)?\b(navigator|document|self)\b(?!\s*\??:)/g;
 const NODE_META = /\bimport\.meta\.(?:dirname|filename)\b/g;
 
 /**
@@ -66,6 +69,12 @@ export function checkLayers(files) {
       if (target !== undefined && !entry.dynamic) needed.push(target);
     }
     graph.set(file, needed);
+    if (!file.endsWith(".web.ts")) {
+      for (const use of code.matchAll(WEB_GLOBALS)) {
+        const mend = "a browser's globals belong in files ending .web.ts";
+        breaches.push(`${file}:${lineAt(code, use.index)}: uses ${use[0]}, which Node lacks; ${mend}`);
+      }
+    }
     if (!isForNode(file)) {
       for (const use of [...code.matchAll(NODE_GLOBALS), ...code.matchAll(NODE_META)]) {
         breaches.push(`${file}:${lineAt(code, use.index)}: uses ${use[0]}, which a browser lacks; ${nodePlaces}`);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the PyTorch that `npm run bench -- dense` measures against (Debian and Ubuntu), with a fast BLAS: without
+# Installs the PyTorch that `npm run bench` measures against (Debian and Ubuntu), with a fast BLAS: without
 # one Debian's PyTorch multiplies matrices by the reference BLAS, some twenty times slower. Does nothing when both are
 # there.
 set -euo pipefail

@@ -74,7 +74,7 @@ export async function build() {
   if ((await tool("typescript", "-p", "tsconfig.build.json")) !== 0) return 1;
   // Files whose source is gone go too; the others stay, since a command may be running from them.
   const kept = removeStale(join(root, "dist"), join(root, "src"));
-  const { configJsonSchema } = await import(pathToFileURL(join(root, "dist", "config.js")).href);
+  const { configJsonSchema } = await import(pathToFileURL(join(root, "dist", "config.json-schema.js")).href);
   writeFileSync(join(root, "dist", "config.schema.json"), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
   chmodSync(join(root, "dist", "cli", "main.js"), 0o755);
   console.log(`built dist/ (${kept} modules) in ${((Date.now() - started) / 1000).toFixed(1)} s`);

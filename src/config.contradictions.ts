@@ -1,5 +1,7 @@
-import type * as z from "zod";
+import type * as z from "zod/mini";
+import { strayKeys } from "./config.fields.ts";
 import { networkContradictions } from "./config.networks.ts";
+import { objectiveContradictions } from "./config.objective.ts";
 import { optimizerKeys } from "./config.optimizer.ts";
 import type { configSchema } from "./config.schema.ts";
 
@@ -13,7 +15,7 @@ export function isNormal(likelihood: Checked["model"]["likelihood"]): likelihood
 }
 
 /** Keys that are right one by one and wrong together. */
-export function contradictions({ data, model, optimizer, train }: Checked): string[] {
+export function contradictions({ data, model, objective, optimizer, train }: Checked): string[] {
   const found: string[] = [];
   const { likelihood } = model;
   if (isNormal(likelihood)) {
@@ -46,7 +48,13 @@ export function contradictions({ data, model, optimizer, train }: Checked): stri
   }
   if (train.microBatch !== null && train.microBatch > train.batchSize)
     found.push(`train.microBatch: expected at most train.batchSize ${train.batchSize}, got ${train.microBatch}`);
-  found.push(...networkContradictions(model.encoder, model.decoder), ...strangeKeys(optimizer));
+  found.push(
+    ...networkContradictions(model.encoder, model.decoder),
+    ...objectiveContradictions(objective, train),
+    ...strayKeys("optimizer", optimizer, optimizerKeys),
+  );
+  if (optimizer.kind === "adam" && optimizer.groups.some(({ weightDecay }) => weightDecay !== undefined))
+    found.push('optimizer.groups: weightDecay goes with "adamw", got "adam"; take "adamw"');
   const { schedule } = optimizer;
   if (schedule.kind === "cosine") {
     if (steps === null && epochs === null && minutes !== null) {
@@ -58,21 +66,4 @@ export function contradictions({ data, model, optimizer, train }: Checked): stri
   if (steps !== null && schedule.warmup >= steps)
     found.push(`optimizer.schedule.warmup: expected fewer than train.steps ${steps}, got ${schedule.warmup}`);
   return found;
-}
-
-/** Keys of another optimizer, which would change nothing. */
-function strangeKeys(optimizer: Checked["optimizer"]): string[] {
-  const own: readonly string[] = optimizerKeys[optimizer.kind];
-  const some = (["beta1", "beta2", "epsilon", "momentum", "nesterov", "weightDecay"] as const).filter(
-    (key) => optimizer[key] !== undefined && !own.includes(key),
-  );
-  const decays = optimizer.kind === "adam" && optimizer.groups.some(({ weightDecay }) => weightDecay !== undefined);
-  return [
-    ...some.map((key) => {
-      const kinds = Object.entries(optimizerKeys).filter(([, keys]) => (keys as readonly string[]).includes(key));
-      const others = kinds.map(([kind]) => `"${kind}"`).join(", ");
-      return `optimizer.${key}: goes with the kinds ${others}, got "${optimizer.kind}"; leave it out, or take one of those`;
-    }),
-    ...(decays ? ['optimizer.groups: weightDecay goes with "adamw", got "adam"; take "adamw"'] : []),
-  ];
 }

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { UsageError } from "./errors.ts";
 import { suggest } from "./nearest.ts";
 import { isRecord, show } from "./show.ts";
@@ -41,35 +41,108 @@ export function onlyKind<const Name extends string>(name: Name) {
   return z.literal(name, expected(`"${name}"`));
 }
 
+/** A union by `kind`, whose messages list the kinds. */
+export function kinds<const Options extends readonly [z.core.$ZodTypeDiscriminable, ...z.core.$ZodTypeDiscriminable[]]>(
+  example: string,
+  names: readonly string[],
+  options: Options,
+) {
+  const list = names.map((name) => `"${name}"`).join(", ");
+  return z.discriminatedUnion("kind", options, {
+    error: (issue) =>
+      isRecord(issue.input)
+        ? `expected ${list}, got ${show(issue.input.kind)}`
+        : `expected an object such as {"kind": "${example}"}, got ${show(issue.input)}`,
+  });
+}
+
+/** A line for each key that is given and goes with other kinds than the section's own: it would change nothing. */
+export function strayKeys<const Kind extends string>(
+  place: string,
+  given: Readonly<Record<string, unknown>> & { readonly kind: Kind },
+  keys: Readonly<Record<Kind, readonly string[]>>,
+): string[] {
+  const all = new Set(Object.values<readonly string[]>(keys).flat());
+  const stray = [...all].filter((key) => given[key] !== undefined && !keys[given.kind].includes(key));
+  return stray.map((key) => {
+    const kinds = (Object.keys(keys) as Kind[]).filter((kind) => keys[kind].includes(key));
+    const list = kinds.map((kind) => `"${kind}"`).join(", ");
+    const [goesWith, mend] =
+      kinds.length === 1 ? ["the kind", `set ${place}.kind to ${list}`] : ["the kinds", "take one of those"];
+    return `${place}.${key}: goes with ${goesWith} ${list}, got "${given.kind}"; leave it out, or ${mend}`;
+  });
+}
+
 export function integer(minimum: number, what: string) {
-  return z.int(expected(what)).min(minimum, expected(what));
+  return z.int(expected(what)).check(z.minimum(minimum, expected(what)));
 }
 
 export function above0(what: string) {
-  return z.number(expected(what)).gt(0, expected(what));
+  return z.number(expected(what)).check(z.gt(0, expected(what)));
 }
 
 export function fraction(what: string) {
-  return above0(what).lt(1, expected(what));
+  return above0(what).check(z.lt(1, expected(what)));
+}
+
+export function atLeast0(what: string) {
+  return z.number(expected(what)).check(z.minimum(0, expected(what)));
+}
+
+/** From 0 to 1, both included. */
+export function share(what: string) {
+  return atLeast0(what).check(z.maximum(1, expected(what)));
 }
 
 export function text(what: string) {
-  return z.string(expected(what)).min(1, expected(what));
+  return z.string(expected(what)).check(z.minLength(1, expected(what)));
+}
+
+/* Keys of the config, with the description that editors show. */
+
+export function described<Schema extends z.ZodMiniType>(schema: Schema, description: string): Schema {
+  return schema.check(z.describe(description));
+}
+
+/** May be left out; what that means depends on other keys. */
+export function optional<Schema extends z.ZodMiniType>(schema: Schema, description: string) {
+  return described(z.optional(schema), description);
+}
+
+export function withDefault<Schema extends z.ZodMiniType>(
+  schema: Schema,
+  value: z.core.util.NoUndefined<z.output<Schema>>,
+  description: string,
+) {
+  return described(z._default(schema, value), description);
+}
+
+/** May be null, for not set, which is the default. */
+export function orNull<Schema extends z.ZodMiniType>(schema: Schema, description: string) {
+  return described(z._default(z.nullable(schema), null), description);
+}
+
+/** A section that may be left out: each of its keys then has its default. */
+export function part<const Shape extends z.core.$ZodLooseShape>(description: string, shape: Shape) {
+  const keys = section(shape);
+  return described(z.prefault(keys, {} as z.input<typeof keys>), description);
 }
 
 /* Options that several functions take. */
 
+const threadCount = "an integer from 1 to 1024";
+
 export const options = {
-  threads: integer(1, "an integer from 1 to 1024").max(1024, expected("an integer from 1 to 1024")).optional(),
+  threads: z.optional(integer(1, threadCount).check(z.maximum(1024, expected(threadCount)))),
   seed: integer(0, "an integer >= 0"),
-  signal: z
-    .custom((value) => isRecord(value) && typeof value.aborted === "boolean", expected("an AbortSignal"))
-    .optional(),
-  onProgress: z.custom((value) => typeof value === "function", expected("a function")).optional(),
+  signal: z.optional(
+    z.custom((value) => isRecord(value) && typeof value.aborted === "boolean", expected("an AbortSignal")),
+  ),
+  onProgress: z.optional(z.custom((value) => typeof value === "function", expected("a function"))),
 } as const;
 
 /** One line for each defect, `model.latent: expected a positive integer, got 0`, without repetitions. */
-export function issueLines(error: z.ZodError): string[] {
+export function issueLines(error: z.core.$ZodError): string[] {
   return [...new Set(error.issues.flatMap((issue) => flatten(issue, [])))];
 }
 
@@ -95,7 +168,7 @@ function flatten(issue: z.core.$ZodIssue, above: readonly PropertyKey[]): string
  * @param call the function, which the message names
  * @throws UsageError with a line for each: `train: epochs: expected a positive integer, got "3"`
  */
-export function checkOptions(call: string, schema: z.ZodType, options: unknown): void {
+export function checkOptions(call: string, schema: z.ZodMiniType, options: unknown): void {
   const parsed = schema.safeParse(options);
   if (!parsed.success)
     throw new UsageError(

@@ -1,168 +1,183 @@
-import * as z from "zod";
-import { choice, expected, integer, section } from "./config.fields.ts";
+import type { CheckedNetwork } from "./config.networks.schema.ts";
 import {
   type Activation,
-  activations,
   type Initialization,
-  initializations,
-  listOf,
   type NetworkKind,
+  type Normalization,
   namesOf,
   networks,
+  type Sampling,
 } from "./config.parts.ts";
 
-/* The networks of a config: their keys, their defaults, and what of them does not go together. */
+/* The networks of a config: what they hold, their defaults, and what of them does not go together. */
 
 interface CommonNetworkConfig {
   /** Units of each dense layer, in the order in which they are computed. */
   readonly hidden: readonly number[];
-  readonly activation: Activation;
   readonly initialization: Initialization;
 }
 
-export interface MlpConfig extends CommonNetworkConfig {
+interface GatedNetworkConfig extends CommonNetworkConfig {
+  readonly gated: boolean;
+  /** null where gates take its place. */
+  readonly activation: Activation | null;
+}
+
+export interface MlpConfig extends GatedNetworkConfig {
   readonly kind: "mlp";
 }
 
 /** One number for both axes, or [vertical, horizontal]. */
 export type PairConfig = number | readonly [number, number];
 
-export interface ConvLayerConfig {
+export interface ConvLayerConfig<Sides extends PairConfig = PairConfig> {
   /** Of the layer's smaller map: what a layer of an encoder gives, and of a decoder takes. */
   readonly channels: number;
-  readonly kernel: PairConfig;
-  readonly stride: PairConfig;
-  readonly padding: "same" | PairConfig;
+  readonly kernel: Sides;
+  readonly stride: Sides;
+  readonly padding: "same" | Sides;
 }
 
-export interface ConvConfig extends CommonNetworkConfig {
+export interface ConvConfig extends GatedNetworkConfig {
   readonly kind: "conv";
   /** In the order in which they are computed; null leaves them to the shape of the examples. */
   readonly layers: readonly ConvLayerConfig[] | null;
 }
 
-export type NetworkConfig = MlpConfig | ConvConfig;
+export interface Conv1dConfig extends GatedNetworkConfig {
+  readonly kind: "conv1d";
+  /** As those of conv, along one axis. */
+  readonly layers: readonly ConvLayerConfig<number>[] | null;
+}
+
+export interface ResidualConfig extends CommonNetworkConfig {
+  readonly kind: "residual";
+  /** Of each level, in the order in which they are computed; null leaves them to the shape of the examples. */
+  readonly channels: readonly number[] | null;
+  /** Of each level, or of all of them. */
+  readonly blocks: number | readonly number[];
+  readonly bottleneck: boolean;
+  readonly normalization: Normalization;
+  readonly sampling: Sampling;
+  readonly activation: Activation;
+}
+
+export type NetworkConfig = MlpConfig | ConvConfig | Conv1dConfig | ResidualConfig;
 
 type Role = "encoder" | "decoder";
 
-function pair(least: 0 | 1) {
-  const number = least === 1 ? "a positive integer" : "an integer >= 0";
-  const what = `${number}, or two, [vertical, horizontal]`;
-  const one = integer(least, number);
-  return z.union([one, z.tuple([one, one], expected(what))], expected(what));
-}
-
-const layer = section({
-  channels: integer(1, "a positive integer").describe(
-    "Channels of the smaller of the two maps: what a layer of the encoder gives, and one of the decoder takes.",
-  ),
-  kernel: pair(1).default(4).describe("Size of the window, one number or [vertical, horizontal]."),
-  stride: pair(1)
-    .default(2)
-    .describe("How far the window moves: a map becomes smaller (in the decoder larger) by this factor."),
-  padding: z
-    .union([z.literal("same"), pair(0)], expected('"same", an integer >= 0, or two, [vertical, horizontal]'))
-    .default("same")
-    .describe(
-      "Zeros on each side of the larger map. same: as many as make the smaller map ⌈size/stride⌉; with a 4×4 window and stride 2 that is 1.",
-    ),
-});
-
-const exampleOfLayers = 'such as [{"channels": 32, "kernel": 4, "stride": 2}]';
-
-function network(role: Role) {
-  const forEncoder = role === "encoder";
-  const orEncoders = (otherwise: string) => (forEncoder ? ` Default: ${otherwise}.` : " Default: the encoder's.");
-  return section({
-    kind: choice(namesOf(networks))
-      .optional()
-      .describe(`${listOf(networks)}.${orEncoders("mlp")}`),
-    layers: z
-      .array(layer, expected(`a list of layers ${exampleOfLayers}`))
-      .min(1, expected(`at least one layer ${exampleOfLayers}`))
-      .nullable()
-      .optional()
-      .describe(
-        forEncoder
-          ? "Convolutions, from the data on. Default: as many of 4×4 with stride 2 as leave a map of less than 8 pixels a side, the first of 32 channels, the others of 64."
-          : "Transposed convolutions, up to the data; the last gives the data's channels. Default: the encoder's, in reverse order.",
-      ),
-    hidden: z
-      .array(integer(1, "a positive integer"), expected("a list of positive integers such as [400]"))
-      .optional()
-      .describe(
-        forEncoder
-          ? "Units of each dense layer, towards the latent. [] has none: an mlp is then linear. Default: [400] for mlp (Kingma & Welling 2014 use one layer), [256] for conv."
-          : "Units of each dense layer, from the latent on. Default: the encoder's, in reverse order.",
-      ),
-    activation: choice(namesOf(activations))
-      .optional()
-      .describe(`What follows each layer: ${listOf(activations)}.${orEncoders("relu")}`),
-    initialization: choice(namesOf(initializations))
-      .optional()
-      .describe(
-        `Standard deviation of the initial weights: ${listOf(initializations)}.${orEncoders("glorot for tanh, he otherwise")}`,
-      ),
-  })
-    .prefault({})
-    .describe(forEncoder ? "The network of q(z|x)." : "The network of p(x|z).");
-}
-
-export const encoder = network("encoder");
-export const decoder = network("decoder");
-
-type Checked = z.output<typeof encoder>;
-
-const kindsOf = (encoder: Checked, decoder: Checked): Readonly<Record<Role, NetworkKind>> => {
+const kindsOf = (encoder: CheckedNetwork, decoder: CheckedNetwork): Readonly<Record<Role, NetworkKind>> => {
   const kind = encoder.kind ?? "mlp";
   return { encoder: kind, decoder: decoder.kind ?? kind };
 };
 
+/** The keys of all kinds. */
+type Keys = Omit<ConvConfig, "kind"> & Omit<ResidualConfig, "kind" | "activation">;
+type Given = { readonly [Key in keyof Keys]?: Keys[Key] | null | undefined };
+
 /** Both networks with their defaults: the decoder is the mirror of the encoder where it says nothing itself. */
 export function resolveNetworks(
-  encoder: Checked,
-  decoder: Checked,
+  encoder: CheckedNetwork,
+  decoder: CheckedNetwork,
 ): { readonly encoder: NetworkConfig; readonly decoder: NetworkConfig } {
   const kinds = kindsOf(encoder, decoder);
-  const hidden = encoder.hidden ?? (kinds.encoder === "mlp" ? [400] : [256]);
-  const activation = encoder.activation ?? "relu";
-  const layers = encoder.layers ?? null;
-  const decoderActivation = decoder.activation ?? activation;
-  const { initialization } = encoder;
-  return {
-    encoder: networkOf(kinds.encoder, layers, {
-      hidden,
-      activation,
-      initialization: initialization ?? initializationFor(activation),
-    }),
-    decoder: networkOf(kinds.decoder, decoder.layers ?? layers?.toReversed() ?? null, {
-      hidden: decoder.hidden ?? hidden.toReversed(),
-      activation: decoderActivation,
-      initialization: decoder.initialization ?? initialization ?? initializationFor(decoderActivation),
-    }),
+  const resolved = networkOf(kinds.encoder, encoder);
+  const mirror: Given = mirrored(resolved);
+  const { hidden, activation } = mirror;
+  const above = kinds.encoder === kinds.decoder ? mirror : { hidden, activation };
+  const own: Given = {
+    ...above,
+    initialization: encoder.initialization,
+    ...Object.fromEntries(Object.entries(decoder).filter(([, value]) => value !== undefined && value !== null)),
+    gated: decoder.gated ?? (decoder.activation ? false : mirror.gated),
   };
+  return { encoder: resolved, decoder: networkOf(kinds.decoder, own) };
 }
 
-const initializationFor = (activation: Activation): Initialization => (activation === "tanh" ? "glorot" : "he");
-
-function networkOf(kind: NetworkKind, layers: ConvConfig["layers"], common: CommonNetworkConfig): NetworkConfig {
-  return kind === "mlp" ? { kind, ...common } : { kind, layers, ...common };
+/** The network with its lists in reverse order: what a decoder is that says nothing itself. */
+export function mirrored(network: NetworkConfig): NetworkConfig {
+  const hidden = network.hidden.toReversed();
+  switch (network.kind) {
+    case "mlp":
+      return { ...network, hidden };
+    case "conv":
+      return { ...network, hidden, layers: network.layers?.toReversed() ?? null };
+    case "conv1d":
+      return { ...network, hidden, layers: network.layers?.toReversed() ?? null };
+    case "residual": {
+      const { channels, blocks } = network;
+      const reversed = typeof blocks === "number" ? blocks : blocks.toReversed();
+      return { ...network, hidden, channels: channels?.toReversed() ?? null, blocks: reversed };
+    }
+  }
 }
 
-/** Keys of another network, and windows that pass pixels by or lie beside the map, each with its reason. */
-export function networkContradictions(encoder: Checked, decoder: Checked): string[] {
+function networkOf(kind: NetworkKind, given: Given): NetworkConfig {
+  const { layers = null, initialization } = given;
+  const hidden = given.hidden ?? (kind === "mlp" ? [400] : [256]);
+  const gated = kind !== "residual" && (given.gated ?? false);
+  const activation = gated ? null : (given.activation ?? "relu");
+  const common = { hidden, initialization: initialization ?? (activation === "tanh" ? "glorot" : "he") };
+  switch (kind) {
+    case "mlp":
+      return { kind, ...common, gated, activation };
+    case "conv":
+      return { kind, layers, ...common, gated, activation };
+    case "conv1d":
+      return { kind, layers: layers as Conv1dConfig["layers"], ...common, gated, activation };
+    case "residual":
+      return {
+        kind,
+        channels: given.channels ?? null,
+        blocks: given.blocks ?? 1,
+        bottleneck: given.bottleneck ?? false,
+        normalization: given.normalization ?? "group",
+        sampling: given.sampling ?? "strided",
+        ...common,
+        activation: activation ?? "relu",
+      };
+  }
+}
+
+/** Keys of another network, and what of a network's own does not go together, each with its reason. */
+export function networkContradictions(encoder: CheckedNetwork, decoder: CheckedNetwork): string[] {
   const kinds = kindsOf(encoder, decoder);
+  const resolved = resolveNetworks(encoder, decoder);
   return Object.entries({ encoder, decoder }).flatMap(([role, network]) => {
     const kind = kinds[role as Role];
     const place = `model.${role}`;
-    const own: readonly string[] = networks[kind].keys;
-    const { layers } = network;
-    if (!layers) return [];
-    if (!own.includes("layers"))
-      return [
-        `${place}.layers: goes with the kind "conv", got "${kind}"; leave it out, or set ${place}.kind to "conv"`,
-      ];
-    return layers.flatMap((layer, i) => windowContradictions(layer, `${place}.layers.${i}`));
+    const strange = strangeKeys(network, kind, place);
+    if (strange.length > 0) return strange;
+    const found = (network.layers ?? []).flatMap((layer, i) =>
+      windowContradictions(layer, kind, `${place}.layers.${i}`),
+    );
+    if (network.gated && network.activation)
+      found.push(
+        `${place}.activation: expected none with gated, got "${network.activation}": a gate takes its place; leave one of them out`,
+      );
+    const whole = resolved[role as Role];
+    if (whole.kind === "residual" && (network.blocks !== undefined || network.channels)) {
+      const { blocks, channels } = whole;
+      if (typeof blocks !== "number" && blocks.length !== channels?.length)
+        found.push(
+          `${place}.blocks: expected one number, or ${channels ? `${channels.length}, ` : ""}as many as channels, got ${JSON.stringify(blocks)}${channels ? "" : `; give ${place}.channels as well`}`,
+        );
+    }
+    return found;
+  });
+}
+
+function strangeKeys(network: CheckedNetwork, kind: NetworkKind, place: string): string[] {
+  const keysOf = (of: NetworkKind): readonly string[] => networks[of].keys;
+  const some = Object.entries(network).filter(([, value]) => value !== undefined && value !== null);
+  return some.flatMap(([key]) => {
+    const others = namesOf(networks).filter((name) => keysOf(name).includes(key));
+    if (others.length === 0 || others.includes(kind)) return [];
+    const list = others.map((name) => `"${name}"`).join(", ");
+    const mend = others.length === 1 ? list : "one of those";
+    return [
+      `${place}.${key}: goes with the kind${others.length === 1 ? "" : "s"} ${list}, got "${kind}"; leave it out, or set ${place}.kind to ${mend}`,
+    ];
   });
 }
 
@@ -174,9 +189,15 @@ const atLeast = (a: PairConfig, b: PairConfig): boolean => {
   return first.every((n, axis) => n >= second[axis]!);
 };
 
-function windowContradictions({ kernel, stride, padding }: ConvLayerConfig, place: string): string[] {
+/** Windows that pass pixels by or lie beside the map. */
+function windowContradictions({ kernel, stride, padding }: ConvLayerConfig, kind: NetworkKind, place: string) {
   const text = (pair: PairConfig) => JSON.stringify(pair);
   const found: string[] = [];
+  const sides = Object.entries({ kernel, stride, padding });
+  if (kind === "conv1d" && sides.some(([, pair]) => typeof pair === "object"))
+    return sides
+      .filter(([, pair]) => typeof pair === "object")
+      .map(([key, pair]) => `${place}.${key}: expected one number with the kind "conv1d", got ${JSON.stringify(pair)}`);
   if (!atLeast(kernel, stride))
     found.push(
       `${place}.stride: expected at most the kernel, ${text(kernel)}, got ${text(stride)}: the window would pass pixels by; take a smaller stride or a larger kernel`,

@@ -19,12 +19,31 @@ export const initializations = {
 } as const;
 export type Initialization = keyof typeof initializations;
 
-/** `keys`: those of the config beside kind, hidden, activation and initialization, which all networks have. */
+/** `keys`: those of the config that not all networks have. */
 export const networks = {
-  mlp: { summary: "dense layers, for examples of any shape", keys: [] },
-  conv: { summary: "convolutions, then dense layers (a decoder: the reverse), for images", keys: ["layers"] },
+  mlp: { summary: "dense layers, for examples of any shape", keys: ["gated"] },
+  conv: { summary: "convolutions, then dense layers (a decoder: the reverse), for images", keys: ["layers", "gated"] },
+  conv1d: { summary: "the same along one axis, for series", keys: ["layers", "gated"] },
+  residual: {
+    summary: "residual blocks of convolutions at several sizes, then dense layers (a decoder: the reverse), for images",
+    keys: ["channels", "blocks", "bottleneck", "normalization", "sampling"],
+  },
 } as const satisfies Record<string, { readonly summary: string; readonly keys: readonly string[] }>;
 export type NetworkKind = keyof typeof networks;
+
+export const normalizations = {
+  group: "each group of an example's channels gets mean 0 and variance 1 (Wu & He 2018)",
+  layer: "an example's whole map does (Ba et al. 2016)",
+  weight: "weights have a length of their own (Salimans & Kingma 2016)",
+  none: "nothing",
+} as const;
+export type Normalization = keyof typeof normalizations;
+
+export const samplings = {
+  strided: "a 4×4 convolution with stride 2; in a decoder a transposed one",
+  pooled: "means of 2×2 pixels; in a decoder each pixel repeated (nearest)",
+} as const;
+export type Sampling = keyof typeof samplings;
 
 export const likelihoods = {
   bernoulli: "Independent Bernoulli pixels: values in [0, 1].",

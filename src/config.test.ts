@@ -1,13 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import {
-  applySet,
-  configJsonSchema,
-  type PartialConfig,
-  parseConfig,
-  parseConfigText,
-  splitOptions,
-} from "./config.ts";
+import { configJsonSchema } from "./config.json-schema.ts";
+import { applySet, type PartialConfig, parseConfig, parseConfigText, splitOptions } from "./config.ts";
 import { UsageError } from "./errors.ts";
 
 function messageOf(action: () => unknown): string {
@@ -27,8 +21,8 @@ test("an empty config has every default", () => {
     data: { binarization: "dynamic", validation: null, test: null, examples: null, seed: 0 },
     model: {
       latent: 20,
-      encoder: { kind: "mlp", hidden: [400], activation: "relu", initialization: "he" },
-      decoder: { kind: "mlp", hidden: [400], activation: "relu", initialization: "he" },
+      encoder: { kind: "mlp", hidden: [400], gated: false, activation: "relu", initialization: "he" },
+      decoder: { kind: "mlp", hidden: [400], gated: false, activation: "relu", initialization: "he" },
       prior: { kind: "standard-normal" },
       posterior: { kind: "normal" },
       likelihood: { kind: "bernoulli" },
@@ -66,7 +60,13 @@ test("the decoder mirrors the encoder where it says nothing itself", () => {
     "c",
   ).model;
   expect(encoder.initialization).toBe("glorot");
-  expect(decoder).toEqual({ kind: "mlp", hidden: [200, 500], activation: "tanh", initialization: "glorot" });
+  expect(decoder).toEqual({
+    kind: "mlp",
+    hidden: [200, 500],
+    gated: false,
+    activation: "tanh",
+    initialization: "glorot",
+  });
   const own = parseConfig({ model: { encoder: { activation: "tanh" }, decoder: { activation: "elu" } } }, "c").model;
   expect(own.decoder.initialization).toBe("he");
   const given = parseConfig({ model: { encoder: { initialization: "lecun" }, decoder: { hidden: [] } } }, "c").model;
@@ -100,12 +100,18 @@ test.each<[string, unknown, string]>([
   ["latent 2.5", { model: { latent: 2.5 } }, "c.json: model.latent: expected a positive integer, got 2.5"],
   ["latent text", { model: { latent: "50" } }, 'c.json: model.latent: expected a positive integer, got "50"'],
   ["near key", { model: { latnet: 2 } }, 'c.json: model.latnet: unknown key; did you mean "latent"?'],
-  ["far key", { objective: { gamma: 2 } }, 'c.json: objective.gamma: unknown key; allowed: "kind", "beta", "schedule"'],
+  [
+    "far key",
+    { objective: { weight: 2 } },
+    'c.json: objective.weight: unknown key; allowed: "kind", "beta", "schedule", "gamma", "from", "to", "steps"',
+  ],
   ["near section", { optimiser: {} }, 'c.json: optimiser: unknown key; did you mean "optimizer"?'],
   ["beta < 0", { objective: { beta: -1 } }, "c.json: objective.beta: expected a number >= 0, got -1"],
   ["beta NaN", { objective: { beta: Number.NaN } }, "c.json: objective.beta: expected a number >= 0, got NaN"],
   ["beta infinite", { objective: { beta: Infinity } }, "c.json: objective.beta: expected a number >= 0, got Infinity"],
-  ["objective", { objective: { kind: "iwae" } }, 'c.json: objective.kind: expected "elbo", got "iwae"'],
+  ["objective", { objective: { kind: "iwae" } }, 'c.json: objective.kind: expected "elbo", "capacity", got "iwae"'],
+  ["gamma 0", { objective: { gamma: 0 } }, "c.json: objective.gamma: expected a number > 0, got 0"],
+  ["capacity < 0", { objective: { to: -1 } }, "c.json: objective.to: expected nats, 0 or more, got -1"],
   [
     "hidden 0",
     { model: { encoder: { hidden: [10, 0] } } },
@@ -235,6 +241,45 @@ test("an optimizer has its own keys and defaults", () => {
   ]);
 });
 
+test("an objective has its own keys and defaults", () => {
+  const objective = (given: object) => parseConfig({ objective: given }, "c").objective;
+  expect(objective({ kind: "capacity" })).toEqual({ kind: "capacity", gamma: 1000, from: 0, to: 25, steps: 100_000 });
+  expect(objective({ kind: "capacity", gamma: 10, from: 0.5, to: 0.5, steps: 7 })).toEqual({
+    kind: "capacity",
+    gamma: 10,
+    from: 0.5,
+    to: 0.5,
+    steps: 7,
+  });
+  expect(objective({ schedule: { kind: "linear", steps: 7 } })).toEqual({
+    kind: "elbo",
+    beta: 1,
+    schedule: { kind: "linear", steps: 7, from: 0 },
+  });
+  expect(refused({ objective: { gamma: 2, to: 3 } })).toEqual([
+    'c.json: objective.gamma: goes with the kind "capacity", got "elbo"; leave it out, or set objective.kind to "capacity"',
+    'c.json: objective.to: goes with the kind "capacity", got "elbo"; leave it out, or set objective.kind to "capacity"',
+  ]);
+  expect(refused({ objective: { kind: "capacity", beta: 1 } })).toEqual([
+    'c.json: objective.beta: goes with the kind "elbo", got "capacity"; leave it out, or set objective.kind to "elbo"',
+  ]);
+  expect(refused({ objective: { kind: "capacity", from: 30 } })).toEqual([
+    "c.json: objective.from: expected at most objective.to, 25, got 30: C rises",
+  ]);
+});
+
+test("a batch's own term does not go with a batch in parts", () => {
+  const given = (microBatch: number) => ({
+    objective: { kind: "capacity" as const },
+    train: { batchSize: 100, microBatch },
+  });
+  expect(refused(given(20))).toEqual([
+    'c.json: train.microBatch: expected null or train.batchSize, 100, with the objective "capacity", got 20: ' +
+      "|rate - C| is of the mean rate of the whole batch, and parts of it have others; leave microBatch out, or lower train.batchSize",
+  ]);
+  expect(parseConfig(given(100), "c").train.microBatch).toBe(100);
+});
+
 test("every defect is named, each once, a line each", () => {
   expect(refused({ model: { latent: -0.5, x: 1, y: 1 }, train: { batchSize: "a" } })).toEqual([
     "c.json: model.latent: expected a positive integer, got -0.5",
@@ -271,6 +316,12 @@ const partialConfigs: fc.Arbitrary<PartialConfig> = fc.record(
       },
       { requiredKeys: [] },
     ),
+    objective: fc.constantFrom(
+      {},
+      { beta: 2, schedule: { kind: "cyclical", period: 4 } },
+      { kind: "capacity" },
+      { kind: "capacity", gamma: 3, to: 4, steps: 5 },
+    ),
     train: fc.constantFrom({}, { steps: 3 }, { epochs: 4, minutes: 2 }, { average: 0.99 }),
   },
   { requiredKeys: [] },
@@ -295,6 +346,8 @@ test("settings are applied in order to a copy, as JSON or else as text", () => {
     "model.likelihood.floor=0.5",
     "train.epochs=null",
     "optimizer.learningRate=1e-3",
+    "objective.kind=capacity",
+    "objective.to=10",
   ]);
   expect(after).toEqual({
     model: {
@@ -304,6 +357,7 @@ test("settings are applied in order to a copy, as JSON or else as text", () => {
     },
     train: { epochs: null },
     optimizer: { learningRate: 0.001 },
+    objective: { kind: "capacity", to: 10 },
   });
   expect(before).toEqual({ model: { latent: 10 }, train: { epochs: 3 } });
   expect(applySet(undefined, [])).toEqual({});
@@ -367,7 +421,17 @@ test("the JSON Schema describes every key and needs none", () => {
   expect(schema).toMatchObject({
     $schema: "https://json-schema.org/draft/2020-12/schema",
     additionalProperties: false,
-    properties: { model: { properties: { latent: { type: "integer", minimum: 1, default: 20 } } } },
+    properties: {
+      model: { properties: { latent: { type: "integer", minimum: 1, default: 20 } } },
+      objective: {
+        properties: {
+          kind: { enum: ["elbo", "capacity"], default: "elbo" },
+          gamma: { type: "number", exclusiveMinimum: 0 },
+          to: { type: "number", minimum: 0 },
+          steps: { type: "integer", minimum: 1 },
+        },
+      },
+    },
   });
   expect(schema).not.toHaveProperty("required");
   const undescribed: string[] = [];

@@ -1,7 +1,8 @@
-import * as z from "zod";
+import type * as z from "zod/mini";
 import { type Checked, contradictions, isNormal } from "./config.contradictions.ts";
 import { issueLines } from "./config.fields.ts";
 import { type NetworkConfig, resolveNetworks } from "./config.networks.ts";
+import { type ObjectiveConfig, resolveObjective } from "./config.objective.ts";
 import { isReserved, lineOf, notAKey, notPlain } from "./config.plain.ts";
 import { configSchema, keysAt } from "./config.schema.ts";
 import { UsageError } from "./errors.ts";
@@ -34,12 +35,6 @@ export type ScheduleConfig = { readonly warmup: number } & (
   | { readonly kind: "step"; readonly factor: number; readonly every: number }
   | { readonly kind: "plateau"; readonly factor: number; readonly patience: number; readonly final: number }
 );
-
-/** Of β. from: fraction of β; rising: share of the period. */
-export type BetaScheduleConfig =
-  | { readonly kind: "constant" }
-  | { readonly kind: "linear"; readonly steps: number; readonly from: number }
-  | { readonly kind: "cyclical"; readonly period: number; readonly rising: number };
 
 export interface ParameterGroupConfig {
   readonly parameters: readonly string[];
@@ -90,7 +85,7 @@ export interface Config {
     readonly posterior: { readonly kind: "normal" };
     readonly likelihood: LikelihoodConfig;
   };
-  readonly objective: { readonly kind: "elbo"; readonly beta: number; readonly schedule: BetaScheduleConfig };
+  readonly objective: ObjectiveConfig;
   readonly optimizer: OptimizerConfig;
   readonly train: {
     readonly batchSize: number;
@@ -138,7 +133,7 @@ function resolve({ data, model, objective, optimizer, train }: Checked): Config 
       ...resolveNetworks(model.encoder, model.decoder),
       likelihood,
     },
-    objective,
+    objective: resolveObjective(objective),
     optimizer: resolveOptimizer(optimizer),
     train: { ...train, steps: train.steps ?? null, epochs: train.epochs ?? (length === null ? 50 : null) },
   };
@@ -242,15 +237,4 @@ export function splitOptions({ data }: Config): {
     ...(data.test === null ? {} : { test: data.test }),
     ...(data.examples === null ? {} : { examples: data.examples }),
   };
-}
-
-/** The JSON Schema (draft 2020-12) of a config file, for editors. */
-export function configJsonSchema(): Record<string, unknown> {
-  return z.toJSONSchema(configSchema, {
-    io: "input",
-    override: ({ jsonSchema }) => {
-      // zod bounds every integer by what a double holds; that is no rule of ours.
-      if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
-    },
-  });
 }

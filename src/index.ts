@@ -2,7 +2,8 @@
 
 /* Data and configs. */
 
-export { applySet, type Config, configJsonSchema, type PartialConfig, parseConfig } from "./config.ts";
+export { configJsonSchema } from "./config.json-schema.ts";
+export { applySet, type Config, type PartialConfig, parseConfig } from "./config.ts";
 export type { Dataset, Examples, SplitOptions, Splits } from "./data/dataset.ts";
 export { fingerprinted } from "./data/fingerprint.ts";
 export { loadSplits } from "./data/load.node.ts";

@@ -24,7 +24,7 @@ export function findChromium(): string | undefined {
 export const noChromium =
   "no Chromium found: install it with `bash scripts/install-chromium.sh`, or set VAEKIT_CHROMIUM to its path";
 
-export function launchChromium(executablePath: string): Promise<Browser> {
+export function launchChromium(executablePath: string, flags: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath,
     args: [
@@ -36,6 +36,7 @@ export function launchChromium(executablePath: string): Promise<Browser> {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      ...flags,
     ],
   });
 }

@@ -64,6 +64,18 @@ const wrong: readonly [name: string, files: Files, breach: RegExp][] = [
   ["process in a template", { "train/a.ts": `\`at \${\`\${process.cwd()}\`}\`` }, /uses process, /],
   ["import.meta.dirname", { "train/a.ts": "const a = import.meta.dirname;" }, /uses import\.meta\.dirname, /],
   [
+    "a browser's global",
+    { "train/a.ts": "\nconst a = navigator.storage;" },
+    /^train\/a\.ts:2: uses navigator, which Node/,
+  ],
+  ["self", { "train/a.ts": "self.onmessage = a;" }, /uses self, .* belong in files ending \.web\.ts$/],
+  [
+    "document in a file for Node",
+    { "train/a.node.ts": "const a = globalThis.document;" },
+    /uses globalThis\.document, /,
+  ],
+  ["Node in a file for a browser", { "storage/a.web.ts": `import "node:fs";` }, /imports node:fs/],
+  [
     "a Node file from one that is not",
     { "storage/a.ts": `import { b } from "./b.node.ts";` },
     /storage\/b\.node\.ts, which is for Node alone/,
@@ -91,6 +103,8 @@ const right: readonly [name: string, files: Files][] = [
   ["packages for the browser too", { "models/a.ts": `import * as z from "zod";` }],
   ["Node in the command line", { "cli/a.ts": `import "node:fs"; process.exit();` }],
   ["Node in a .node.ts file", { "storage/a.node.ts": `import { b } from "./b.node.ts"; Buffer.from(b);` }],
+  ["a browser in a .web.ts file", { "storage/a.web.ts": "self.onmessage = () => navigator.locks.query();" }],
+  ["words that are a browser's globals too", { "nn/a.ts": "const a = { self: b.self, window: 1 }; // navigator" }],
   ["a .node.ts file loaded when asked for", { "storage/a.ts": `const { b } = await import("./b.node.ts");` }],
   ["a .node.ts file in the table of contents", { "index.ts": `export { b } from "./storage/b.node.ts";` }],
   ["anything in tests", { "graph/a.test.ts": `import "node:fs"; import "../cli/b.ts"; process.exit();` }],

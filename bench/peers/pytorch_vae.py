@@ -1,9 +1,6 @@
 """A VAE in PyTorch, as fast as PyTorch makes it on a CPU: the peer of the cases of `npm run bench` that time a step.
 
-Answers one line of JSON for each line of JSON on standard input:
-  {"check": MANIFEST}   losses of four Adam steps from given weights, on a given batch with given noise
-  {"tune": STEPS}       times every way of writing the step, keeps the fastest
-  {"run": STEPS}        seconds of that many whole steps: fetch, binarize, noise, forward, backward, Adam
+Answers the questions of pytorch_peer.py; a step is fetch, binarize, noise, forward, backward, Adam.
 
 usage: pytorch_vae.py THREADS PIXELS MODEL
   PIXELS  file of grey levels, uint8, each example (height, width, channels)
@@ -11,19 +8,14 @@ usage: pytorch_vae.py THREADS PIXELS MODEL
           "layers": [[channels, kernel, stride, padding] of each convolution], "binarize": true or false};
           the decoder is the encoder's mirror
 """
-import itertools
 import json
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-
-def read(file, dtype):
-    with open(file, "rb") as source:
-        return torch.frombuffer(bytearray(source.read()), dtype=dtype)
+from pytorch_peer import combinations, read, serve, timed
 
 
 class Bias(nn.Module):
@@ -139,42 +131,22 @@ class Trainer:
         return loss
 
     def run(self, steps):
-        started = time.perf_counter()
-        for _ in range(steps):
-            loss = self.step(self.batch(), torch.randn(self.spec["batch"], self.spec["latent"]))
-        loss.item()
-        return time.perf_counter() - started
+        def all_steps():
+            for _ in range(steps):
+                loss = self.step(self.batch(), torch.randn(self.spec["batch"], self.spec["latent"]))
+            loss.item()
+
+        return timed(all_steps)
 
 
 def choices(spec):
-    options = {
-        "draw": ["bernoulli", "uniform", "bytes"] if spec["binarize"] else ["uniform", "bytes"],
-        "softplus": [False, True],
-        "script": [False, True],
-        "foreach": [False, True],
-        "last": [False, True] if spec["layers"] else [False],
-    }
-    return [dict(zip(options, values)) for values in itertools.product(*options.values())]
-
-
-def tune(spec, pixels, steps):
-    """The fastest way of writing the step: all of them for a block, then the best six by turns for five blocks more."""
-    known = []
-    for choice in choices(spec):
-        trainer = Trainer(spec, pixels, **choice)
-        trainer.run(4)  # a scripted model compiles in its first calls
-        known.append([trainer.run(steps) / steps, choice])
-    best = sorted(known, key=lambda entry: entry[0])[:6]
-    trainers = [Trainer(spec, pixels, **choice) for _, choice in best]
-    for trainer in trainers:
-        trainer.run(4)
-    times = [[] for _ in best]
-    for _ in range(5):
-        for trainer, own in zip(trainers, times):
-            own.append(trainer.run(steps) / steps)
-    medians = [sorted(own)[2] for own in times]
-    fastest = min(range(len(best)), key=lambda i: medians[i])
-    return medians[fastest], best[fastest][1]
+    return combinations(
+        draw=["uniform", "bernoulli", "bytes"] if spec["binarize"] else ["uniform", "bytes"],
+        softplus=[False, True],
+        script=[False, True],
+        foreach=[False, True],
+        last=[False, True] if spec["layers"] else [False],
+    )
 
 
 def load(model, spec, given):
@@ -242,25 +214,16 @@ def check(trainer, manifest):
 
 
 def main():
-    threads, file, spec = int(sys.argv[1]), sys.argv[2], json.loads(sys.argv[3])
-    torch.set_num_threads(threads)
-    torch.set_num_interop_threads(1)
+    file, spec = sys.argv[2], json.loads(sys.argv[3])
     height, width, channels = spec["event"]
     pixels = read(file, torch.uint8).view(-1, height, width, channels)
-    choice = {}
-    trainer = Trainer(spec, pixels)
-    print(json.dumps({"ready": torch.__version__}), flush=True)
-    for line in sys.stdin:
-        question = json.loads(line)
-        if "check" in question:
-            answer = {"losses": check(Trainer(spec, pixels, **{**choice, "script": False}), question["check"])}
-        elif "tune" in question:
-            seconds, choice = tune(spec, pixels, question["tune"])
-            trainer = Trainer(spec, pixels, **choice)
-            answer = {"seconds": seconds, "choice": choice}
-        else:
-            answer = {"seconds": trainer.run(question["run"])}
-        print(json.dumps(answer), flush=True)
+    serve(
+        threads=int(sys.argv[1]),
+        choices=choices(spec),
+        make=lambda **choice: Trainer(spec, pixels, **choice),
+        check=lambda choice, manifest: check(Trainer(spec, pixels, **{**choice, "script": False}), manifest),
+    )
 
 
-main()
+if __name__ == "__main__":
+    main()

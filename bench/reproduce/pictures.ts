@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { curveChart } from "../../src/report/curves.ts";
 import { reconstructRun, sampleRun } from "../../src/report/figures.node.ts";
 import type { MetricsRow } from "../../src/train/metrics.ts";
+import { standaloneSvg } from "../svg.ts";
 
 const WIDTH = 760;
 const HEIGHT = 380;
@@ -22,11 +23,9 @@ export async function writePictures(run: string, rows: readonly MetricsRow[], fo
   ];
 }
 
-/** The −ELBO by epoch as a picture of its own: on white, its colours fixed. */
+/** The −ELBO by epoch as a picture of its own. */
 async function standaloneCurve(rows: readonly MetricsRow[]): Promise<string> {
   const metrics = rows.map(({ validation, ...row }) => ({ ...row, ...(validation ? { validation } : {}) }));
   const { svg } = await curveChart(metrics, "negElboNats", "−ELBO", { width: WIDTH, height: HEIGHT, legend: true });
-  return `${svg
-    .replaceAll(/var\(--[\w-]+, (#[0-9a-f]+)\)/g, "$1")
-    .replace(/^<svg[^>]*>/, (open) => `${open}<rect width="100%" height="100%" fill="#ffffff"/>`)}\n`;
+  return standaloneSvg(svg);
 }

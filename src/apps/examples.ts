@@ -6,7 +6,11 @@ import { staticSize } from "../graph/shape.ts";
 export function examplesOf(data: Dataset, start: number, rows: number): Float32Array {
   const size = staticSize(data.event);
   const values = data.values.subarray(start * size, (start + rows) * size);
-  if (values instanceof Uint8Array) return Float32Array.from(values, (level) => level / 255);
+  if (values instanceof Uint8Array) {
+    const scaled = new Float32Array(values.length); // `from` with a function takes ten times as long
+    for (let i = 0; i < values.length; i++) scaled[i] = values[i]! / 255;
+    return scaled;
+  }
   const wrong = values.findIndex((value) => !Number.isFinite(value));
   if (wrong >= 0) {
     const row = start + Math.floor(wrong / size);

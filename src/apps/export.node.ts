@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import { checkOptions, section, text } from "../config.fields.ts";
 import { RunError } from "../errors.ts";
 import { lower } from "../graph/lower.ts";
@@ -10,7 +10,7 @@ import { createKernels } from "../runtime/kernels.ts";
 import { siteKey } from "../runtime/philox.ts";
 import { compile } from "../runtime/program.ts";
 import { directoryStorage } from "../storage/directory.node.ts";
-import { version } from "../version.node.ts";
+import { version } from "../version.ts";
 
 export interface ExportOptions {
   /** The run directory. */
@@ -28,7 +28,7 @@ export interface ExportResult {
 const schema = section({
   run: text("the run directory"),
   out: text("the folder to write to"),
-} satisfies Record<keyof ExportOptions, z.ZodType>);
+} satisfies Record<keyof ExportOptions, z.ZodMiniType>);
 
 /** What the exported files must agree to, relative to 1 + |v|. */
 const tolerance = 1e-5;

@@ -1,4 +1,4 @@
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import { checkOptions, options as fields, integer, section } from "../config.fields.ts";
 import type { Inference } from "../models/inference.ts";
 import { createKernels } from "../runtime/kernels.ts";
@@ -20,7 +20,7 @@ export interface GenerateOptions {
 const schema = section({
   count: integer(1, "a positive integer"),
   seed: fields.seed,
-} satisfies Record<keyof GenerateOptions, z.ZodType>);
+} satisfies Record<keyof GenerateOptions, z.ZodMiniType>);
 
 /**
  * Means of p(x|z) for z drawn from the prior. Image i depends on the seed and i alone, not on the count.

@@ -6,6 +6,7 @@ import { completeModel } from "../models/networks.ts";
 import { loadModel } from "../models/portable.ts";
 import { trainingStep } from "../models/step.ts";
 import type { Vae } from "../models/vae.ts";
+import { weightOf } from "../nn/normalization-weight.ts";
 import { directoryStorage } from "../storage/directory.node.ts";
 
 /** What a run's model is made of. */
@@ -74,9 +75,9 @@ export async function inspectRun(run: string): Promise<RunInspection> {
   };
 }
 
-/** Parameters of one layer have a path in common up to the last dot. */
+/** Parameters of one layer have a path in common up to the last dot, where a weight in two parameters counts as one. */
 function layersOf(vae: Vae, outputs: Parameters<typeof productsOf>[0]): LayerInspection[] {
-  const layerOf = (path: string) => path.slice(0, Math.max(path.lastIndexOf("."), 0));
+  const layerOf = (path: string) => path.slice(0, Math.max(weightOf(path).lastIndexOf("."), 0));
   const given = new Map(Array.from(layerOutputs(outputs), ([path, shape]) => [layerOf(path), shape]));
   const products = productsOf(outputs);
   return Array.from(new Set(vae.parameters.map(({ path }) => layerOf(path))), (layer) => {
@@ -84,7 +85,9 @@ function layersOf(vae: Vae, outputs: Parameters<typeof productsOf>[0]): LayerIns
     const flops = products.filter(({ parameter }) => parameter !== undefined && layerOf(parameter) === layer);
     return {
       path: layer,
-      shapes: Object.fromEntries(own.map(({ path, shape }) => [path.slice(path.lastIndexOf(".") + 1), shape])),
+      shapes: Object.fromEntries(
+        own.map(({ path, shape }) => [path.slice(layer === "" ? 0 : layer.length + 1), shape]),
+      ),
       output: given.get(layer) ?? null,
       parameters: sum(own.map(({ shape }) => staticSize(shape))),
       flops: sum(flops.map((product) => product.flops)),

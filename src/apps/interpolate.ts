@@ -1,4 +1,4 @@
-import type * as z from "zod";
+import * as z from "zod/mini";
 import { checkOptions, choice, integer, section } from "../config.fields.ts";
 import type { Inference } from "../models/inference.ts";
 import { checkCount, checkModel } from "./check.ts";
@@ -16,8 +16,8 @@ export interface InterpolateOptions {
 
 const schema = section({
   steps: integer(2, "an integer >= 2"),
-  path: choice(["linear", "slerp"]).optional(),
-} satisfies Record<keyof InterpolateOptions, z.ZodType>);
+  path: z.optional(choice(["linear", "slerp"])),
+} satisfies Record<keyof InterpolateOptions, z.ZodMiniType>);
 
 /** Decodes `steps` points from the first example's posterior mean to the second's. ends: (2, ...event). */
 export async function interpolate(model: Inference, ends: Float32Array, options: InterpolateOptions): Promise<Images> {

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { above0, checkOptions, expected, integer, section } from "../config.fields.ts";
 import { UsageError } from "../errors.ts";
 import type { Inference } from "../models/inference.ts";
@@ -20,8 +20,8 @@ const schema = section({
   dimensions: z.array(z.unknown(), expected("a list of latent dimensions such as [0, 1]")),
   steps: integer(2, "an integer >= 2"),
   range: above0("a number > 0"),
-  start: z.instanceof(Float32Array, expected("a Float32Array, a value for each latent dimension")).optional(),
-} satisfies Record<keyof TraverseOptions, z.ZodType>);
+  start: z.optional(z.instanceof(Float32Array, expected("a Float32Array, a value for each latent dimension"))),
+} satisfies Record<keyof TraverseOptions, z.ZodMiniType>);
 
 /**
  * One latent dimension varied at a time: images (dimensions · steps, ...event), a dimension after the other.

@@ -1,6 +1,7 @@
 import { constants } from "node:os";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
+import type { NodeDevice } from "../runtime/devices.ts";
 import type { TrainResult } from "../train/train.node.ts";
 import { checkNesting, readConfig } from "./config-file.ts";
 import {
@@ -25,8 +26,11 @@ interface TrainFlags {
   readonly seed?: number;
   readonly resume?: boolean;
   readonly threads?: number;
+  readonly device?: NodeDevice;
   readonly json?: boolean;
 }
+
+const DEVICES = ["cpu", "webgpu"] as const satisfies readonly NodeDevice[];
 
 export function register(program: Command): void {
   const command = program
@@ -58,6 +62,11 @@ export function register(program: Command): void {
       ),
     )
     .addOption(threadsOption())
+    .addOption(
+      new Option("--device <device>", "where to compute: cpu, or a graphics card by webgpu (default: cpu)").choices(
+        DEVICES,
+      ),
+    )
     .addOption(jsonOption())
     .allowExcessArguments() // so that `--set a=1 --out RUN b=2` gets a message of its own
     .action(async (data: string, flags: TrainFlags) => {

@@ -4,6 +4,7 @@ import { DataError, VaekitError } from "../errors.ts";
 import type { Examples, LoadOptions, SplitOptions, Splits } from "./dataset.ts";
 import { readIdx } from "./idx.node.ts";
 import { describeShape, formatsRead, type IdxArray } from "./idx.ts";
+import { checkImages, checkLabels, examplesOf } from "./idx-examples.ts";
 import { splitInOrder, splitShuffled } from "./split.ts";
 import { sprites } from "./sprites.ts";
 
@@ -82,16 +83,9 @@ async function loadPair(folder: string, training: string, testing: string, optio
 /** The images of an IDX file with the labels beside it. */
 async function loadImages(file: string, name = nameOf(file)): Promise<Examples> {
   const images = await readIdx(file);
-  const [count, ...event] = images.shape;
-  if (count === undefined || event.length === 0) {
-    throw new DataError(
-      `${file}: holds ${count} single numbers, such as labels, where images were expected; name the file of images`,
-    );
-  }
-  const labels = await loadLabels(file, count);
-  const index = new Uint32Array(count);
-  for (let row = 0; row < count; row++) index[row] = row;
-  return { name, split: "all", event, count, values: images.data, index, ...(labels ? { labels } : {}) };
+  checkImages(images, file);
+  const labels = await loadLabels(file, images.shape[0]!);
+  return examplesOf(images, name, labels);
 }
 
 /** X-labels-idx1-ubyte beside X-images-idx3-ubyte, either of them with .gz or not, "." or "-" before "idx". */
@@ -103,14 +97,7 @@ async function loadLabels(file: string, count: number): Promise<Uint8Array | und
   if (!name) return undefined;
   const labelFile = join(dirname(file), name);
   const labels: IdxArray = await readIdx(labelFile);
-  if (labels.shape.length !== 1) {
-    throw new DataError(`${labelFile}: expected one label for each image, got shape ${describeShape(labels.shape)}`);
-  }
-  if (labels.shape[0] !== count) {
-    throw new DataError(
-      `${labelFile}: holds ${labels.shape[0]} labels, but ${file} holds ${count} images; they must be as many`,
-    );
-  }
+  checkLabels(labels, labelFile, count, file);
   return labels.data;
 }
 

@@ -1,4 +1,4 @@
-import type * as z from "zod";
+import * as z from "zod/mini";
 import { checkOptions, choice, options as fields, integer, section, text } from "../config.fields.ts";
 import { take } from "../data/dataset.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
@@ -22,15 +22,15 @@ export interface RunEvaluation extends Evaluation {
 
 const schema = section({
   run: text("the run directory"),
-  data: text('a file, a folder or "sprites"').optional(),
-  split: choice(["train", "validation", "test", "all"]).optional(),
-  examples: integer(1, "a positive integer").optional(),
-  samples: integer(1, "a positive integer").optional(),
-  seed: fields.seed.optional(),
+  data: z.optional(text('a file, a folder or "sprites"')),
+  split: z.optional(choice(["train", "validation", "test", "all"])),
+  examples: z.optional(integer(1, "a positive integer")),
+  samples: z.optional(integer(1, "a positive integer")),
+  seed: z.optional(fields.seed),
   threads: fields.threads,
   signal: fields.signal,
   onProgress: fields.onProgress,
-} satisfies Record<keyof EvaluateRunOptions, z.ZodType>);
+} satisfies Record<keyof EvaluateRunOptions, z.ZodMiniType>);
 
 /** Evaluates the model of a run directory on a split of its data, or of other data of the same shape. */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvaluation> {

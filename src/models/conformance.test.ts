@@ -12,10 +12,11 @@ import { compileTraining } from "../train/compile.ts";
 import { initializeParameters } from "../train/initialize.ts";
 import { layoutOf, viewOf } from "../train/layout.ts";
 import type { TrainingProgram } from "../train/program.ts";
-import { learningRateAt } from "../train/schedule.ts";
-import { betaObjective, negElbo, weightedMean } from "./objective.ts";
+import { learningRateAt, scalarsAt } from "../train/schedule.ts";
+import { negElbo } from "./objective.ts";
 import { loadModel, saveModel } from "./portable.ts";
 import type { DataStatistics } from "./registry.ts";
+import { batchLoss } from "./step.ts";
 import { buildVae, type Vae } from "./vae.ts";
 
 /* What every model must keep, from one table: a new model, or a new option of one, is a new row. */
@@ -65,6 +66,41 @@ const halving: Layers = [
   { channels: 2, kernel: 4, stride: 2 },
   { channels: 3, kernel: 4, stride: 2 },
 ];
+
+type Network = NonNullable<NonNullable<PartialConfig["model"]>["encoder"]>;
+const small = [5, 3] as const;
+const rowOf = (name: string, event: readonly number[], encoder: Network, learningRate = 0.02): Row => ({
+  name,
+  config: { ...withModel({ encoder: { ...network, hidden: [3], ...encoder } }), optimizer: { learningRate } },
+  data: bits(staticSize(event)),
+  event,
+});
+/** Deep networks learn at a lower rate. SiLU is smooth, as the gradient check wants it. */
+const residual = (name: string, options: Network, event: readonly number[] = small): Row =>
+  rowOf(
+    `residual${name}`,
+    event,
+    { kind: "residual", channels: [2, 3], activation: "silu", initialization: "he", ...options },
+    0.005,
+  );
+const inGroups = { channels: [2, 8], bottleneck: true }; // 8 channels are two groups
+
+/** Networks on the smallest examples that show what they do: each number of theirs is moved for the gradient check. */
+const networks: readonly Row[] = [
+  residual("", {}),
+  residual(", colour, pooled", { sampling: "pooled" }, colour),
+  residual(", weight normalization", { normalization: "weight" }),
+  residual(", bottleneck, groups", inGroups),
+  rowOf("conv1d", [7], { kind: "conv1d", layers: [{ channels: 2 }, { channels: 3, kernel: 3 }] }),
+  rowOf("conv1d, several channels", [5, 2], { kind: "conv1d", layers: [{ channels: 2, kernel: 3, padding: 1 }] }),
+  rowOf("gated mlp", flat, { gated: true, activation: null }),
+  rowOf("gated conv", small, { kind: "conv", gated: true, activation: null, layers: halving }),
+];
+
+const withCapacity = (options: PartialConfig["objective"]): PartialConfig => ({
+  ...base,
+  objective: { kind: "capacity", gamma: 10, ...options },
+});
 
 const table: readonly Row[] = [
   { name: "base", config: base, data: binary },
@@ -124,9 +160,15 @@ const table: readonly Row[] = [
     data: bits(35),
     event: grey,
   },
+  ...networks,
   { name: "wider latents", config: withModel({ latent: 3 }), data: binary },
   { name: "β = 0", config: { ...base, objective: { beta: 0 } }, data: binary },
   { name: "β = 4", config: { ...base, objective: { beta: 4 } }, data: binary },
+  { name: "capacity", config: withCapacity({ steps: 2 }), data: binary },
+  { name: "capacity, another γ", config: withCapacity({ steps: 2, gamma: 3 }), data: binary },
+  { name: "capacity, not from 0", config: withCapacity({ steps: 8, from: 1 }), data: binary },
+  { name: "capacity, to less", config: withCapacity({ steps: 2, to: 4 }), data: binary },
+  { name: "capacity, in more steps", config: withCapacity({ steps: 8 }), data: binary },
 ];
 
 const statisticsOf = (row: Row): DataStatistics => {
@@ -171,13 +213,15 @@ async function learn(row: Row, steps: number, seed = 0): Promise<Trained> {
   initializeParameters(program.parameters, program.layout, vae.parameters, seed);
   program.inputs.x!.set(row.data);
   program.inputs.weight!.fill(1);
-  program.inputs.beta!.fill(config.objective.beta);
   const losses: number[] = [];
   const distortions: number[] = [];
   for (let step = 1; step <= steps; step++) {
     program.inputs.noise!.set(noiseFor(vae, step));
+    for (const [name, value] of Object.entries(scalarsAt(config.objective, step))) program.inputs[name]!.fill(value);
     const learningRate = learningRateAt(config.optimizer, step, config.train.steps);
-    const { loss, terms } = (await program.step(step, { ...config.optimizer, learningRate })).get("elbo")!;
+    const { loss, terms } = (await program.step(step, { ...config.optimizer, learningRate })).get(
+      config.objective.kind,
+    )!;
     losses.push(loss);
     distortions.push(terms.distortionNats!);
   }
@@ -208,8 +252,7 @@ describe.each(table)("$name", (row) => {
 
   test("the gradient of the objective is that of central differences", async () => {
     const { config, vae } = prepare(row);
-    const terms = negElbo(vae, input("x", ["batch", ...event]), input("noise", ["batch", vae.latent]));
-    const loss = weightedMean(betaObjective(terms, input("beta", [])), input("weight", ["batch"]));
+    const { minimize: loss } = batchLoss(vae, config.objective.kind);
     const gradients = grad(
       loss,
       vae.parameters.map(({ tensor }) => tensor),
@@ -220,11 +263,11 @@ describe.each(table)("$name", (row) => {
     });
     const weight = [1, 2, 0.5, 0, 1, 1, 3, 1];
     const given: Record<string, Float32Array | number[] | number> = {
+      ...(scalarsAt(config.objective, 3) as Record<string, number>),
       ...initialParameters(vae),
       x: row.data,
       noise: noiseFor(vae),
       weight,
-      beta: config.objective.beta,
     };
     // Biases of 0 behind a dead ReLU would lie on its kink, where there is no derivative.
     for (const path of Object.keys(given))
@@ -290,13 +333,14 @@ function leastDistortion({ likelihood }: Config["model"], event: readonly number
 }
 
 describe("learns eight examples by heart in 200 steps, when it is wide and the rate costs nothing", () => {
-  const wide = (network: { readonly layers?: Layers | null | undefined } = {}) =>
+  const wide = (network: Pick<Network, "layers" | "channels"> = {}) =>
     ({
       ...network,
       hidden: [32],
+      ...(network.channels ? { channels: network.channels.map(() => 16) } : {}),
       ...(network.layers ? { layers: network.layers.map((layer) => ({ ...layer, channels: 16 })) } : {}),
     }) as never;
-  test.each(table.filter(({ name }) => !/hidden|β/.test(name)))("$name", async (row) => {
+  test.each(table.filter(({ name }) => !/hidden|β|capacity/.test(name)))("$name", async (row) => {
     const model = {
       ...row.config.model,
       encoder: wide(row.config.model?.encoder),
@@ -319,6 +363,14 @@ test("every option changes the loss, by the fourth step at the latest", async ()
     data: binary,
   });
   const more: Row[] = [
+    residual(", pooled", { sampling: "pooled" }),
+    residual(", more blocks", { blocks: 2 }),
+    residual(", more blocks in one level", { blocks: [1, 2] }),
+    residual(", no normalization", { normalization: "none" }),
+    residual(", bottleneck, whole maps", { ...inGroups, normalization: "layer" }),
+    residual(", no bottleneck", { ...inGroups, bottleneck: false }),
+    residual(", another activation", { activation: "elu" }),
+    residual(", other weights", { initialization: "lecun" }),
     optimizer({ learningRate: 0.01 }),
     optimizer({ beta1: 0.5 }),
     optimizer({ beta2: 0.9 }),

@@ -6,6 +6,9 @@ import { exp } from "../graph/ops/functions.ts";
 import { linear, matmul } from "../graph/ops/linear.ts";
 import { reshape, sum } from "../graph/ops/structure.ts";
 import { constant, input, labelled, parameter } from "../graph/tensor.ts";
+import { conv } from "../nn/conv.ts";
+import { weightNormalized } from "../nn/normalization-weight.ts";
+import { parameterTree } from "../nn/parameters.ts";
 import { flopsOf, layerOutputs, peakBytes, productsOf, rowsWithin } from "./cost.ts";
 import { trainingStep } from "./step.ts";
 import { buildVae } from "./vae.ts";
@@ -36,6 +39,14 @@ test("a convolution is its output times its window; layers are found with what t
     ["down.weight", [4, 3, 3]],
     ["up.weight", [8, 6, 2]],
   ]);
+});
+
+test("a weight in two parameters, a direction and a length, is one layer's", () => {
+  const { root } = parameterTree();
+  const layer = conv(weightNormalized(root.at("a")), 2, 3, { kernel: 3, padding: "same", initialization: "he" });
+  const y = layer(input("image", ["batch", 4, 5, 2]));
+  expect([...layerOutputs([y])]).toEqual([["a.weight", [4, 5, 3]]]);
+  expect(productsOf([y])).toEqual([{ flops: 2 * (4 * 5 * 3) * 18, parameter: "a.weight" }]);
 });
 
 test("operations of a dense VAE are those of its matrices: forward once, back twice but for the data", () => {

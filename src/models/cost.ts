@@ -4,6 +4,7 @@ import { linearOperator, matmulOperator } from "../graph/ops/linear.ts";
 import { reshapeOperator, stopGradientOperator } from "../graph/ops/structure.ts";
 import { type Dim, sizeAt } from "../graph/shape.ts";
 import { constantOperator, isLeaf, parameterOperator, type Tensor } from "../graph/tensor.ts";
+import { weightOf } from "../nn/normalization-weight.ts";
 
 /* What a graph costs, counted from its tensors: nothing is compiled or computed. */
 
@@ -11,7 +12,7 @@ import { constantOperator, isLeaf, parameterOperator, type Tensor } from "../gra
 interface Product {
   /** Floating-point operations for one example; a multiplication and an addition are two. */
   readonly flops: number;
-  /** The parameter that one of the operands is, or is made of alone. */
+  /** The weight that one of the operands is, or is made of alone. */
   readonly parameter: string | undefined;
 }
 
@@ -33,21 +34,23 @@ export function flopsOf(outputs: readonly Tensor[]): number {
   return productsOf(outputs).reduce((total, { flops }) => total + flops, 0);
 }
 
-/** The axis that a matrix product sums over. A transposed convolution is composed of others. */
-function summedAxis({ operator, inputs: [a, , seen], attributes }: Tensor): Dim | undefined {
+/** The axis that a product sums over; none for other operators. A transposed convolution is composed of others. */
+export function summedAxis({ operator, inputs: [a, , seen], attributes }: Tensor): Dim | undefined {
   if (operator === linearOperator) return a!.shape[attributes.transposeX ? 0 : 1];
   if (operator === matmulOperator) return a!.shape.at(attributes.transposeA ? -2 : -1);
   return operator === conv2dOperator ? seen!.shape[3] : undefined;
 }
 
-/** What a tensor is made of: constants alone, one parameter, or more. */
+/** What a tensor is made of: constants alone, one weight, in one parameter or in two, or more. */
 type Source =
   | { readonly kind: "constants" | "several"; readonly path?: undefined }
   | { readonly kind: "parameter"; readonly path: string };
 
 function sourceOf(tensor: Tensor, sources: ReadonlyMap<Tensor, Source>): Source {
   if (isLeaf(tensor))
-    return tensor.operator === parameterOperator ? { kind: "parameter", path: tensor.label! } : { kind: "several" };
+    return tensor.operator === parameterOperator
+      ? { kind: "parameter", path: weightOf(tensor.label!) }
+      : { kind: "several" };
   const found = tensor.inputs.map((input) => sources.get(input)!).filter(({ kind }) => kind !== "constants");
   const [first] = found;
   if (!first) return { kind: "constants" };
@@ -57,11 +60,13 @@ function sourceOf(tensor: Tensor, sources: ReadonlyMap<Tensor, Source>): Source 
 /** What layers give for one example, by the path of the layer's weight. */
 export function layerOutputs(outputs: readonly Tensor[]): ReadonlyMap<string, readonly number[]> {
   const found = new Map<string, readonly number[]>();
-  for (const { operator, inputs, shape, attributes } of topologicalOrder(outputs)) {
-    const weight = inputs[1];
+  const sources = new Map<Tensor, Source>();
+  for (const tensor of topologicalOrder(outputs)) {
+    sources.set(tensor, sourceOf(tensor, sources));
+    const { operator, inputs, shape, attributes } = tensor;
     const layered = operator === linearOperator || operator === conv2dOperator || operator === convTranspose2dOperator;
-    if (layered && weight?.operator === parameterOperator)
-      found.set(weight.label!, (attributes["featuresFirst"] ? shape.slice(0, 1) : shape.slice(1)) as readonly number[]);
+    const path = layered ? sources.get(inputs[1]!)!.path : undefined;
+    if (path) found.set(path, (attributes["featuresFirst"] ? shape.slice(0, 1) : shape.slice(1)) as readonly number[]);
   }
   return found;
 }

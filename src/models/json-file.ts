@@ -1,4 +1,4 @@
-import type * as z from "zod";
+import type * as z from "zod/mini";
 import { issueLines } from "../config.fields.ts";
 import { RunError } from "../errors.ts";
 import { show } from "../show.ts";
@@ -23,7 +23,7 @@ export function readJson(text: string, file: string, mend: string): unknown {
  * @throws RunError naming the file and each wrong field with its value: `environment.json: threads: expected a number,
  * got "4"; MEND`
  */
-export function checkShape<Value>(value: unknown, schema: z.ZodType<Value>, file: string, mend: string): Value {
+export function checkShape<Value>(value: unknown, schema: z.ZodMiniType<Value>, file: string, mend: string): Value {
   const parsed = schema.safeParse(value, {
     error: (issue) => `expected ${expectation(issue)}, got ${show(issue.input)}`,
   });

@@ -14,7 +14,7 @@ import { writeReport } from "../report/report.node.ts";
 import { train } from "../train/train.node.ts";
 import { openRun } from "./open.node.ts";
 
-/* Convolutional networks from a config to all that is done with a trained model. */
+/* Networks of images from a config to all that is done with a trained model. */
 
 const folder = mkdtempSync(join(tmpdir(), "vaekit-conv-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -50,7 +50,7 @@ async function squares(count: number) {
   return splitShuffled(whole, {});
 }
 
-const runs = { grey: join(folder, "grey"), colour: join(folder, "colour") };
+const runs = { grey: join(folder, "grey"), colour: join(folder, "colour"), residual: join(folder, "residual") };
 
 beforeAll(async () => {
   await train({ data: "sprites", out: runs.grey, config: grey, threads: 1 });
@@ -64,9 +64,24 @@ beforeAll(async () => {
     },
     threads: 2,
   });
+  await train({
+    data: await squares(300),
+    out: runs.residual,
+    config: {
+      model: {
+        latent: 3,
+        encoder: { kind: "residual", channels: [4, 8], normalization: "weight", hidden: [16] },
+        decoder: { normalization: "group", sampling: "pooled" },
+        likelihood: { kind: "normal", variance: "global" },
+      },
+      optimizer: { learningRate: 0.005 },
+      train: { batchSize: 30, epochs: 8 },
+    },
+    threads: 1,
+  });
 }, 60_000);
 
-describe.each(["grey", "colour"] as const)("a convolutional model of %s images", (kind) => {
+describe.each(["grey", "colour", "residual"] as const)("a convolutional model of images: %s", (kind) => {
   const run = runs[kind];
   const event = kind === "grey" ? [64, 64] : [9, 7, 3];
 
@@ -118,6 +133,21 @@ describe.each(["grey", "colour"] as const)("a convolutional model of %s images",
       expect(layers.get("decoder.logits")).toMatchObject({ output: [64, 64, 1] });
       expect(inspectionLines(inspection).join("\n")).toContain(
         "encoder: conv 4 8×8/4, 8 4×4/2, dense 16, relu; decoder: conv 8 4×4/2, 4 8×8/4, dense 16, relu",
+      );
+    } else if (kind === "residual") {
+      expect(layers.get("encoder.stem")).toEqual({
+        path: "encoder.stem",
+        shapes: { "weight.direction": [3, 3, 3, 4], "weight.length": [4], bias: [4] },
+        output: [9, 7, 4],
+        parameters: 9 * 3 * 4 + 4 + 4,
+        flops: 2 * 9 * 7 * 4 * 27,
+      });
+      expect(layers.get("encoder.levels.1.down")).toMatchObject({ output: [5, 4, 4] });
+      expect(layers.get("encoder.levels.1.blocks.0.skip")).toMatchObject({ output: [5, 4, 8], flops: 2 * 20 * 8 * 4 });
+      expect(layers.get("decoder.levels.0.blocks.0.second.normalization")).toMatchObject({ output: null, flops: 0 });
+      expect(layers.get("decoder.levels.1.blocks.0.first")).toMatchObject({ output: [9, 7, 4] });
+      expect(inspectionLines(inspection).join("\n")).toContain(
+        "encoder: residual 4-8, 1 block a level, weight normalization, strided, dense 16, relu; decoder: residual 8-4, 1 block a level, group normalization, pooled, dense 16, relu",
       );
     } else {
       expect(layers.get("encoder.layers.0")).toMatchObject({ output: [5, 4, 32] });

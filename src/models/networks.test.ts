@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { evaluate } from "../../test/numeric.ts";
+import type { Conv1dConfig } from "../config.networks.ts";
 import { activations as activationNames, initializations as initializationNames } from "../config.parts.ts";
 import { type PartialConfig, parseConfig } from "../config.ts";
 import { normal } from "../distributions/normal.ts";
@@ -71,6 +72,56 @@ test.each<[readonly number[], readonly number[]]>([
   expect(completeModel(complete, event)).toEqual(complete);
 });
 
+test.each<[readonly number[], readonly number[]]>([
+  [
+    [28, 28],
+    [16, 32, 64],
+  ],
+  [
+    [64, 64, 3],
+    [16, 32, 64, 64, 64],
+  ],
+  [
+    [15, 40],
+    [16, 32, 64],
+  ],
+  [[5, 4], [16]],
+])("a residual network without channels gets levels that suit examples of %j", (event, channels) => {
+  const model = modelOf({ encoder: { kind: "residual" } });
+  const complete = completeModel(model, event);
+  expect(complete).toEqual({
+    ...model,
+    encoder: { ...model.encoder, channels },
+    decoder: { ...model.decoder, channels: channels.toReversed() },
+  });
+  const parameters = (of: typeof model) => buildVae(of, event).parameters.map(({ path, shape }) => [path, shape]);
+  expect(parameters(model)).toEqual(parameters(complete));
+});
+
+test("convolutions along a series that the config leaves out suit its length", () => {
+  const model = modelOf({ encoder: { kind: "conv1d" } });
+  for (const event of [[100], [100, 3]]) {
+    const { encoder, decoder } = completeModel(model, event) as { encoder: Conv1dConfig; decoder: Conv1dConfig };
+    expect(encoder.layers).toEqual(halving(32, 64, 64, 64).map((layer) => ({ ...layer, padding: "same" })));
+    expect(decoder.layers).toEqual(encoder.layers?.toReversed());
+    const shapes = new Map(buildVae(model, event).parameters.map(({ path, shape }) => [path, shape]));
+    expect(shapes.get("encoder.layers.0.weight")).toEqual([1, 4, event[1] ?? 1, 32]);
+    expect(shapes.get("encoder.hidden.0.weight")).toEqual([256, 7 * 64]); // 100 → 50 → 25 → 13 → 7
+  }
+});
+
+test("a residual VAE of 8×8: what its levels are made of", () => {
+  const both = (c: number) => 2 * (9 * c * c + c) + 4 * c; // a block with two normalizations
+  const up = 9 * 4 * 8 + 8 + (9 * 8 * 8 + 8) + 2 * 4 + 2 * 8 + 4 * 8; // from 4 channels to 8: its own and the skip
+  const down = 9 * 8 * 4 + 4 + (9 * 4 * 4 + 4) + 2 * 8 + 2 * 4 + 4 * 8;
+  const sampled = 4 * 4 * 4 * 4 + 4;
+  const encoder = 9 * 4 + 4 + both(4) + sampled + up + both(8) + 2 * 8 + (4 * 4 * 8 * 5 + 5) + (5 * 4 + 4);
+  const decoder = 2 * 5 + 5 + (5 * 128 + 128) + both(8) + down + sampled + both(4) + 2 * 4 + (9 * 4 + 64);
+  const residual = { kind: "residual", channels: [4, 8], blocks: [1, 2], hidden: [5] } as const;
+  const given = { ...residual, channels: [...residual.channels], blocks: [...residual.blocks], hidden: [5] };
+  expect(countOf({ latent: 2, encoder: given }, [8, 8])).toBe(encoder + decoder);
+});
+
 test("what the config gives is left as it is", () => {
   const model = modelOf({ encoder: { kind: "conv", layers: halving(3) }, decoder: { kind: "mlp" } });
   expect(completeModel(model, [9, 9])).toEqual(model);
@@ -90,6 +141,30 @@ test.each<[string, PartialConfig["model"], readonly number[], string]>([
     { decoder: { kind: "conv" } },
     [2, 3, 4, 5],
     'model.decoder.kind: "conv" takes images, (height, width) or (height, width, channels); the examples have shape (2, 3, 4, 5); take "mlp"',
+  ],
+  [
+    "a residual network of a table",
+    { encoder: { kind: "residual" } },
+    [10],
+    'model.encoder.kind: "residual" takes images, (height, width) or (height, width, channels); the examples have shape (10,); take "mlp"',
+  ],
+  [
+    "images as series",
+    { encoder: { kind: "conv1d" } },
+    [8, 8, 3],
+    'model.encoder.kind: "conv1d" takes series, (length) or (length, channels); the examples have shape (8, 8, 3); take "conv" for images, or "mlp"',
+  ],
+  [
+    "more levels than can be halved",
+    { decoder: { kind: "residual", channels: [2, 2, 2, 2, 2] } },
+    [5, 9],
+    "model.decoder.channels: an image of 5×9 can be halved until a side is 1 pixel, which gives 4 levels; take at most as many channels",
+  ],
+  [
+    "windows that a series has no room for",
+    { encoder: { kind: "conv1d", layers: [{ channels: 2, kernel: 11 }] } },
+    [5],
+    "model.encoder.layers.0.kernel: 11 is more than twice the map of 5 and would see mostly zeros; take a smaller kernel or fewer layers",
   ],
   [
     "a stride that leaves nothing",
@@ -182,4 +257,11 @@ test("a network in a few words", () => {
   expect(text({ kind: "conv", layers: halving(32, 64) })).toBe("conv 32 4×4/2, 64 4×4/2, dense 256, relu");
   const wide = [{ channels: 8, kernel: [3, 5] as [number, number], stride: [1, 2] as [number, number] }];
   expect(text({ kind: "conv", layers: wide, hidden: [] })).toBe("conv 8 3×5/1×2, relu");
+  const residual = { kind: "residual" as const, channels: [16, 32], hidden: [9] };
+  expect(text(residual)).toBe("residual 16-32, 1 block a level, group normalization, strided, dense 9, relu");
+  expect(text({ ...residual, blocks: [1, 2], bottleneck: true, normalization: "none", sampling: "pooled" })).toBe(
+    "residual 16-32, 1-2 blocks a level, bottleneck, pooled, dense 9, relu",
+  );
+  expect(text({ kind: "conv1d", layers: halving(8), gated: true })).toBe("conv1d 8 4/2, dense 256, gated");
+  expect(text({ gated: true })).toBe("400 gated");
 });

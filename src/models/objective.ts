@@ -1,6 +1,6 @@
 import { type Distribution, eventLogProb } from "../distributions/distribution.ts";
 import { kl } from "../distributions/kl.ts";
-import { add, div, mul, neg, sub } from "../graph/ops/arithmetic.ts";
+import { abs, add, div, mul, neg, sub } from "../graph/ops/arithmetic.ts";
 import { sum, sumEvent } from "../graph/ops/structure.ts";
 import { sameShape } from "../graph/shape.ts";
 import { shapeError, type Tensor } from "../graph/tensor.ts";
@@ -43,6 +43,22 @@ export function betaObjective(
   beta: Tensor,
 ): Tensor {
   return add(distortionNats, mul(beta, rateNats));
+}
+
+/**
+ * distortion + γ·|rate − C| (Burgess et al. 2018, eq. 8): holds the rate to a capacity C from both sides. γ and C, in
+ * nats, are scalar inputs, so that C may rise with the step.
+ * @param means of the batch: the rate of an example may lie far from C where their mean is at it
+ * @throws ShapeError for numbers of each example
+ */
+export function capacityObjective(
+  { distortionNats, rateNats }: Pick<Terms, "distortionNats" | "rateNats">,
+  gamma: Tensor,
+  capacityNats: Tensor,
+): Tensor {
+  if (rateNats.shape.length > 0)
+    throw shapeError("capacityObjective", "expected the mean rate of the batch, a scalar", [rateNats]);
+  return add(distortionNats, mul(gamma, abs(sub(rateNats, capacityNats))));
 }
 
 /**

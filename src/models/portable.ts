@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import type { Config } from "../config.ts";
 import { RunError } from "../errors.ts";
 import { decodeSafetensors, encodeSafetensors, type NamedArray } from "../storage/safetensors.ts";
@@ -128,10 +128,15 @@ export function fitting(
 const descriptionSchema = z.object({
   format: z.literal("vaekit-model"),
   version: z.literal(1),
-  event: z.array(z.int().min(1)).min(1),
+  event: z.array(z.int().check(z.minimum(1))).check(z.minLength(1)),
   config: z.unknown(),
   weightsSha256: z.string(),
-  trained: z.object({ epoch: z.int().min(0), step: z.int().min(0), data: z.string(), dataName: z.string() }),
+  trained: z.object({
+    epoch: z.int().check(z.minimum(0)),
+    step: z.int().check(z.minimum(0)),
+    data: z.string(),
+    dataName: z.string(),
+  }),
 });
 
 function parseDescription(text: string, file: string): ModelDescription {

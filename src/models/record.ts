@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { type Config, parseConfig } from "../config.ts";
 import { RunError, VaekitError } from "../errors.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -29,18 +29,18 @@ export interface RunRecord {
   readonly config?: Config | undefined;
 }
 
-const count = z.int().min(0);
+const count = z.int().check(z.minimum(0));
 const text = z.string();
 const schema = z.object({
   vaekit: text,
   engine: text,
   device: text,
-  threads: z.int().min(1),
-  members: z.int().min(1).default(1),
+  threads: z.int().check(z.minimum(1)),
+  members: z._default(z.int().check(z.minimum(1)), 1),
   platform: text,
   seed: count,
   data: z.object({
-    source: text.nullable(),
+    source: z.nullable(text),
     name: text,
     fingerprint: text,
     train: count,
@@ -48,7 +48,7 @@ const schema = z.object({
     test: count,
   }),
   started: text,
-  config: z.unknown().optional(),
+  config: z.optional(z.unknown()),
 });
 
 const file = "environment.json";

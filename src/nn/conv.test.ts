@@ -57,6 +57,19 @@ test.each([
   expect(start("glorot")).toEqual({ kind: "uniform", limit: Math.sqrt(6 / (fanIn + fanOut)) });
 });
 
+test("a gain multiplies the initial weights", () => {
+  for (const declare of [conv, convTranspose])
+    for (const initialization of ["he", "glorot"] as const) {
+      const start = (gain: number) => {
+        const { root, specs } = parameterTree();
+        declare(root, 4, 6, { kernel: 3, initialization, gain });
+        const { initializer } = specs[0]!;
+        return initializer.kind === "normal" ? initializer.standardDeviation : (initializer as { limit: number }).limit;
+      };
+      expect(start(0.1)).toBeCloseTo(start(1) / 10, 12);
+    }
+});
+
 test("options that are not known are refused where the layer is declared, before its parameters are", () => {
   const { root, specs } = parameterTree();
   const options = { kernel: 3, initialization: "he" } as const;

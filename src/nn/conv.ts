@@ -17,6 +17,8 @@ export interface ConvOptions {
   readonly dilation?: Pair;
   /** Default: 1. */
   readonly groups?: number;
+  /** The initial weights are so many times those of the initialization. Default: 1. */
+  readonly gain?: number;
   /** How the bias starts; false for none. Default: 0. */
   readonly bias?: Initializer | false;
 }
@@ -33,6 +35,7 @@ const convOptions: OptionNames<ConvOptions> = {
   padding: true,
   dilation: true,
   groups: true,
+  gain: true,
   bias: true,
 };
 const convTransposeOptions: OptionNames<ConvTransposeOptions> = { ...convOptions, outputPadding: true };
@@ -46,6 +49,12 @@ const refusalAt =
 const area = (pair: Pair): number => (typeof pair === "number" ? pair * pair : pair[0] * pair[1]);
 const sides = (kernel: Pair): readonly [number, number] => (typeof kernel === "number" ? [kernel, kernel] : kernel);
 
+/** Draws times a factor. */
+const times = (start: ReturnType<(typeof initializations)[Initialization]>, factor: number): Initializer =>
+  start.kind === "normal"
+    ? { kind: "normal", standardDeviation: start.standardDeviation * factor }
+    : { kind: "uniform", limit: start.limit * factor };
+
 /**
  * Convolution, (batch, height, width, inputs) → (batch, rows, columns, outputs); see conv2d. Declares `weight`
  * (kernel height, kernel width, inputs/groups, outputs) and `bias` (outputs). For the initialization, an output is the
@@ -55,12 +64,13 @@ const sides = (kernel: Pair): readonly [number, number] => (typeof kernel === "n
  */
 export function conv(scope: Scope, inputs: number, outputs: number, options: ConvOptions): Layer {
   checkOptions(options, convOptions, refusalAt("conv", scope));
-  const { kernel, initialization, bias = zeros, ...window } = options;
+  const { kernel, initialization, gain = 1, bias = zeros, ...window } = options;
   const { stride = 1, groups = 1 } = window;
   const fanIn = (area(kernel) * inputs) / groups;
   const fanOut = (area(kernel) * outputs) / groups / area(stride);
   const shape = [...sides(kernel), inputs / groups, outputs];
-  const weight = scope.parameter("weight", shape, initializations[initialization](fanIn, fanOut));
+  const start = times(initializations[initialization](fanIn, fanOut), gain);
+  const weight = scope.parameter("weight", shape, start);
   const offset = bias && scope.parameter("bias", [outputs], bias);
   return (x) => conv2d(x, weight, { ...window, ...(offset ? { bias: offset } : {}) });
 }
@@ -74,12 +84,13 @@ export function conv(scope: Scope, inputs: number, outputs: number, options: Con
  */
 export function convTranspose(scope: Scope, inputs: number, outputs: number, options: ConvTransposeOptions): Layer {
   checkOptions(options, convTransposeOptions, refusalAt("convTranspose", scope));
-  const { kernel, initialization, bias = zeros, ...window } = options;
+  const { kernel, initialization, gain = 1, bias = zeros, ...window } = options;
   const { stride = 1, groups = 1 } = window;
   const fanIn = (area(kernel) * inputs) / groups / area(stride);
   const fanOut = (area(kernel) * outputs) / groups;
   const shape = [...sides(kernel), outputs / groups, inputs];
-  const weight = scope.parameter("weight", shape, initializations[initialization](fanIn, fanOut));
+  const start = times(initializations[initialization](fanIn, fanOut), gain);
+  const weight = scope.parameter("weight", shape, start);
   const offset = bias && scope.parameter("bias", [outputs], bias);
   return (x) => convTranspose2d(x, weight, { ...window, ...(offset ? { bias: offset } : {}) });
 }

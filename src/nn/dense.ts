@@ -1,5 +1,7 @@
 import { elu, relu, silu, softplus } from "../graph/ops/activation.ts";
-import { tanh } from "../graph/ops/functions.ts";
+import { mul } from "../graph/ops/arithmetic.ts";
+import { sigmoid, tanh } from "../graph/ops/functions.ts";
+import { splitEvenly } from "../graph/ops/join.ts";
 import { linear, linearFeaturesFirst } from "../graph/ops/linear.ts";
 import { transpose } from "../graph/ops/structure.ts";
 import { labelled, type Tensor } from "../graph/tensor.ts";
@@ -10,6 +12,20 @@ export type Layer = (x: Tensor) => Tensor;
 
 export const activations = { relu, tanh, elu, silu, softplus } as const;
 export type Activation = keyof typeof activations;
+
+/** What follows a layer: an activation, or a gate, for which the layer gives twice the features. */
+export type Nonlinearity = Activation | "gate";
+
+/** How many features a layer gives for what is to follow it. */
+export const featuresBefore = (nonlinearity: Nonlinearity, features: number): number =>
+  nonlinearity === "gate" ? 2 * features : features;
+
+/** An activation of x, or the gate a·σ(b) of the halves a and b of an axis of x (Dauphin et al. 2017, eq. 1). */
+export function nonlinear(x: Tensor, nonlinearity: Nonlinearity, axis: number): Tensor {
+  if (nonlinearity !== "gate") return activations[nonlinearity](x);
+  const [a, b] = splitEvenly(x, axis, 2) as [Tensor, Tensor];
+  return mul(a, sigmoid(b));
+}
 
 /** Initializations of a weight (inputs, outputs), by variance. */
 export const initializations = {
@@ -42,13 +58,13 @@ export function dense(
 
 export interface MlpOptions {
   readonly hidden: readonly number[];
-  readonly activation: Activation;
+  readonly activation: Nonlinearity;
   readonly initialization: Initialization;
 }
 
 /**
  * Dense layers, each followed by the activation: (rows, inputs) → (rows, last of hidden). In between, features lie first,
- * for which weights are stored (outputs, inputs).
+ * for which weights are stored (outputs, inputs), or (2·outputs, inputs) for a gate.
  */
 export function mlp(
   scope: Scope,
@@ -56,18 +72,27 @@ export function mlp(
   { hidden, activation, initialization }: MlpOptions,
 ): { readonly layer: Layer; readonly features: number } {
   const widths = [inputs, ...hidden];
-  const layers = hidden.map((outputs, i): Layer => {
+  const layers = hidden.map((width, i): Layer => {
     const at = scope.at(`hidden.${i}`);
-    const weight = at.parameter("weight", [outputs, widths[i]!], initializations[initialization](widths[i]!, outputs));
+    const outputs = featuresBefore(activation, width);
+    const weight = at.parameter("weight", [outputs, widths[i]!], initializations[initialization](widths[i]!, width));
     const bias = at.parameter("bias", [outputs], zeros);
-    return (x) =>
-      transpose(labelled(activations[activation](linearFeaturesFirst(x, weight, bias)), scope.path(`hidden.${i}`)));
+    return (x) => {
+      const h = nonlinear(linearFeaturesFirst(x, weight, bias), activation, 0); // (width, rows)
+      return transpose(labelled(h, scope.path(`hidden.${i}`)));
+    };
   });
   return { layer: (x) => layers.reduce((h, layer) => layer(h), x), features: widths.at(-1)! };
 }
 
-/** Layers one after the other, each followed by the activation; what layer i gives is labelled as `name`.i. */
-export function activated(scope: Scope, name: string, layers: readonly Layer[], activation: Activation): Layer {
+/**
+ * Layers one after the other, each followed by the activation, features last; what layer i gives is labelled as
+ * `name`.i.
+ */
+export function activated(scope: Scope, name: string, layers: readonly Layer[], activation: Nonlinearity): Layer {
   return (x) =>
-    layers.reduce((h, apply, i) => labelled(activations[activation](apply(h)), scope.path(`${name}.${i}`)), x);
+    layers.reduce((h, apply, i) => {
+      const y = apply(h);
+      return labelled(nonlinear(y, activation, y.shape.length - 1), scope.path(`${name}.${i}`));
+    }, x);
 }

@@ -2,8 +2,10 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { evaluate, furthest } from "../../test/numeric.ts";
 import { relu } from "../graph/ops/activation.ts";
-import { add } from "../graph/ops/arithmetic.ts";
-import { conv2d, convTranspose2d } from "../graph/ops/convolution.ts";
+import { add, mul } from "../graph/ops/arithmetic.ts";
+import { conv1d, conv2d, convTranspose2d } from "../graph/ops/convolution.ts";
+import { sigmoid } from "../graph/ops/functions.ts";
+import { slice } from "../graph/ops/join.ts";
 import { linear } from "../graph/ops/linear.ts";
 import { reshape, transpose } from "../graph/ops/structure.ts";
 import { sizeAt } from "../graph/shape.ts";
@@ -103,6 +105,102 @@ test("a convolutional decoder is dense layers, the map and transposed convolutio
   const y = made.head(made.network.apply(z), ["batch", 7, 5, 3]);
   const result = await evaluate({ y, expected }, { z: values(4), ...numbers });
   expect(furthest(result.y!, result.expected!)).toBeLessThan(1e-12);
+});
+
+test("a gate is a half of the features times the sigmoid of the other, of every layer but the last", async () => {
+  const gated = { ...options, activation: "gate" } as const;
+  const { made, at, numbers, shapes } = declared((root) => {
+    const encoder = convEncoder(root.at("e"), [7, 5], { layers, ...gated }, refuse);
+    const decoder = convDecoder(root.at("d"), 2, [7, 5], { layers: layers.toReversed(), ...gated }, refuse);
+    return { encoder, decoder, head: decoder.head(root.at("d.mean")) };
+  });
+  expect(shapes).toMatchObject({
+    "e.layers.0.weight": [4, 4, 1, 2 * 2],
+    "e.layers.1.weight": [3, 2, 2, 2 * 3],
+    "e.hidden.0.weight": [2 * 3, 24],
+    "d.hidden.0.weight": [2 * 3, 2],
+    "d.map.weight": [3, 2 * 24],
+    "d.layers.0.weight": [3, 2, 2 * 2, 3],
+    "d.mean.weight": [4, 4, 1, 2],
+  });
+  const gate = (y: Tensor, axis: number) => {
+    const half = (y.shape[axis] as number) / 2;
+    return mul(slice(y, axis, 0, half), sigmoid(slice(y, axis, half, 2 * half)));
+  };
+  const image = reshape(input("x", ["batch", 7, 5]), ["batch", 7, 5, 1]);
+  const first = conv2d(image, at("e.layers.0.weight"), { stride: 2, padding: "same", bias: at("e.layers.0.bias") });
+  const second = conv2d(gate(first, 3), at("e.layers.1.weight"), {
+    stride: [2, 1],
+    padding: 1,
+    bias: at("e.layers.1.bias"),
+  });
+  const flat = reshape(gate(second, 3), ["batch", 24]);
+  const expected = gate(linear(flat, transpose(at("e.hidden.0.weight")), at("e.hidden.0.bias")), 1);
+  const y = made.encoder.apply(input("x", ["batch", 7, 5]));
+  expect([made.encoder.features, y.shape]).toEqual([3, ["batch", 3]]);
+  const z = input("z", ["batch", 2]);
+  const h = gate(linear(z, transpose(at("d.hidden.0.weight")), at("d.hidden.0.bias")), 1);
+  const map = reshape(gate(linear(h, at("d.map.weight"), at("d.map.bias")), 1), ["batch", 2, 4, 3]);
+  const up = convTranspose2d(map, at("d.layers.0.weight"), {
+    stride: [2, 1],
+    padding: 1,
+    outputPadding: [1, 0],
+    bias: at("d.layers.0.bias"),
+  });
+  const features = made.decoder.apply(z);
+  const result = await evaluate(
+    { y, expected, features, up: reshape(gate(up, 3), ["batch", 4 * 3 * 2]) },
+    { x: values(70), z: values(4), ...numbers },
+  );
+  expect(furthest(result.y!, result.expected!)).toBeLessThan(1e-12);
+  expect(furthest(result.features!, result.up!)).toBeLessThan(1e-12);
+  expect(made.head(features, ["batch", 7, 5]).shape).toEqual(["batch", 7, 5]);
+});
+
+test.each([[[11]], [[11, 3]]])("series %j go through windows along their length", async (event) => {
+  const along: readonly ConvLayer[] = [
+    { channels: 2, kernel: 4, stride: 2, padding: "same" },
+    { channels: 3, kernel: 3, stride: 1, padding: 1 },
+  ];
+  const given = { ...options, series: true, hidden: [] };
+  const { made, at, numbers, shapes } = declared((root) => {
+    const decoder = convDecoder(root.at("d"), 2, event, { ...given, layers: along.toReversed() }, refuse);
+    return {
+      encoder: convEncoder(root.at("e"), event, { ...given, layers: along }, refuse),
+      decoder,
+      head: decoder.head(root.at("d.mean")),
+    };
+  });
+  const channels = event[1] ?? 1;
+  expect(shapes).toMatchObject({ "e.layers.0.weight": [1, 4, channels, 2], "d.mean.weight": [1, 4, channels, 2] });
+  const weight = (path: string) => {
+    const tensor = at(path);
+    return reshape(tensor, tensor.shape.slice(1));
+  };
+  const x = input("x", ["batch", ...event]);
+  const first = conv1d(reshape(x, ["batch", 11, channels]), weight("e.layers.0.weight"), {
+    stride: 2,
+    padding: "same",
+    bias: at("e.layers.0.bias"),
+  });
+  const second = conv1d(relu(first), weight("e.layers.1.weight"), { padding: 1, bias: at("e.layers.1.bias") });
+  const expected = reshape(relu(second), ["batch", 18]); // 6 places of 3 channels
+  const y = made.encoder.apply(x);
+  const decoded = made.head(made.decoder.apply(input("z", ["batch", 2])), ["batch", ...event]);
+  expect(decoded.shape).toEqual(["batch", ...event]);
+  const result = await evaluate({ y, expected }, { x: values(22 * channels), ...numbers });
+  expect(furthest(result.y!, result.expected!)).toBeLessThan(1e-12);
+});
+
+test("what does not fit a series is said of its length alone", () => {
+  const build = (kernel: number, stride: number, padding: "same" | number, length = 5) => {
+    const long = [{ channels: 1, kernel, stride, padding }];
+    convEncoder(parameterTree().root, [length], { ...options, series: true, layers: long }, refuse);
+  };
+  expect(() => build(6, 6, "same")).toThrow("0 stride: 6 leaves nothing of a map of 5");
+  expect(() => build(11, 2, "same")).toThrow("0 kernel: 11 is more than twice the map of 5");
+  expect(() => build(8, 2, 1)).toThrow("0 kernel: 8 does not fit the map of 5, padded to 7");
+  expect(() => build(2, 2, 0)).toThrow("0 padding: 0 leaves the last pixels of a map of 5 out");
 });
 
 describe.each(["dense", "conv"] as const)("a %s head", (kind) => {

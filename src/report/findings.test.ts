@@ -28,6 +28,18 @@ function bounds(pairs: readonly (readonly [number, number])[]): ReportEpoch[] {
 
 const flat = (train: number, validation: number) => bounds(Array.from({ length: 10 }, () => [train, validation]));
 
+test("with a capacity, a bound that goes up or down with it is no reason to stop or to go on", () => {
+  const worse = bounds(Array.from({ length: 10 }, (_, k) => [100 + k, 100 + k]));
+  const falling = bounds(Array.from({ length: 10 }, (_, k) => [200 - k, 200 - k]));
+  for (const metrics of [worse, falling]) {
+    expect(text({ metrics })).toMatch(/has worsened|still falling/);
+    expect(text({ metrics, objective: "capacity" })).not.toMatch(/has worsened|still falling/);
+  }
+  const collapsed = { klByDimension: [0, 0] };
+  expect(text(collapsed)).toContain("Try a smaller β");
+  expect(text({ ...collapsed, objective: "capacity" })).toContain("Try a larger capacity (objective.to)");
+});
+
 test("nothing is said without numbers", () => {
   expect(findings(EMPTY)).toEqual([]);
 });

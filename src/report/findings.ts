@@ -22,9 +22,9 @@ const IMPROVING = 0.005;
 export function findings(input: ReportInput): Finding[] {
   return [
     ...likelihoodFindings(input),
-    ...latentFindings(input.klByDimension),
+    ...latentFindings(input),
     ...generalizationFindings(input),
-    ...trendFindings(input.metrics, input.run.stopped),
+    ...trendFindings(input),
   ];
 }
 
@@ -81,7 +81,12 @@ function withError(figure: ReportFigure): string {
   return `${formatNumber(figure.mean, decimals)}${error} ${figure.unit}`;
 }
 
-function latentFindings(klByDimension: ArrayLike<number> | undefined): Finding[] {
+const cureForCollapse = {
+  elbo: "Try a smaller β, or let β rise from 0 (objective.schedule).",
+  capacity: "Try a larger capacity (objective.to), or one that rises in fewer steps (objective.steps).",
+} as const;
+
+function latentFindings({ klByDimension, objective = "elbo" }: ReportInput): Finding[] {
   if (klByDimension === undefined || klByDimension.length === 0) return [];
   const active = countActive(klByDimension);
   const count = klByDimension.length;
@@ -90,7 +95,7 @@ function latentFindings(klByDimension: ArrayLike<number> | undefined): Finding[]
     return [
       {
         kind: "warning",
-        text: `${start}: the posterior has collapsed onto the prior and the decoder ignores its input. Try a smaller β, or let β rise from 0 (objective.schedule).`,
+        text: `${start}: the posterior has collapsed onto the prior and the decoder ignores its input. ${cureForCollapse[objective]}`,
       },
     ];
   }
@@ -107,7 +112,7 @@ function latentFindings(klByDimension: ArrayLike<number> | undefined): Finding[]
   ];
 }
 
-function generalizationFindings({ metrics, data }: ReportInput): Finding[] {
+function generalizationFindings({ metrics, data, objective = "elbo" }: ReportInput): Finding[] {
   const best = bestEpoch(metrics);
   const last = metrics.at(-1);
   if (best?.validation === undefined || last?.validation === undefined) return [];
@@ -130,7 +135,7 @@ function generalizationFindings({ metrics, data }: ReportInput): Finding[] {
       text: `The validation bound is within ${formatNumber(Math.abs(apart), 1)} nats (${formatPercent(Math.abs(share))}) of the training bound: no sign of overfitting.`,
     });
   }
-  if (hasWorsened(metrics)) {
+  if (objective === "elbo" && hasWorsened(metrics)) {
     const lost = last.validation.negElboNats - best.validation.negElboNats;
     found.push({
       kind: "warning",
@@ -140,7 +145,7 @@ function generalizationFindings({ metrics, data }: ReportInput): Finding[] {
   return found;
 }
 
-function trendFindings(metrics: readonly ReportEpoch[], stopped: ReportInput["run"]["stopped"]): Finding[] {
+function trendFindings({ metrics, run: { stopped }, objective = "elbo" }: ReportInput): Finding[] {
   const found: Finding[] = [];
   const epochs = plural(metrics.length, "epoch");
   const best = bestEpoch(metrics);
@@ -153,7 +158,8 @@ function trendFindings(metrics: readonly ReportEpoch[], stopped: ReportInput["ru
   if (stopped === "interrupted") {
     found.push({ kind: "warning", text: `Training was interrupted after ${epochs}; it can be resumed.` });
   }
-  const gain = lateGain(metrics);
+  // The bound follows a capacity up and down; that is no reason to stop, nor to go on.
+  const gain = objective === "elbo" ? lateGain(metrics) : undefined;
   if (
     stopped !== "early" &&
     !hasWorsened(metrics) &&

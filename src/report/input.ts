@@ -90,6 +90,8 @@ export interface ReportInput {
   readonly traversals?: readonly ReportTraversal[] | undefined;
   readonly interpolations?: readonly ReportPicture[] | undefined;
   readonly scatter?: ReportScatter | undefined;
+  /** By its kind in the config, what is minimized: some advice depends on it. Default: elbo. */
+  readonly objective?: "elbo" | "capacity" | undefined;
   /** The config with all defaults filled in; shown as JSON. */
   readonly config?: unknown;
   /** Versions, threads, device, seed: shown as given, in this order. */

@@ -20,7 +20,7 @@ let data: Splits;
 beforeAll(async () => {
   data = await sprites({ examples: 60, validation: 20 });
   const model = { latent: 2, encoder: { hidden: [4] } };
-  await train({ data, out: run, config: { model }, epochs: 1, threads: 1 });
+  await train({ data, out: run, config: { model, objective: { kind: "capacity", to: 5 } }, epochs: 1, threads: 1 });
 });
 
 test("without its data there is no report, and the message says how to give them", async () => {
@@ -44,6 +44,13 @@ test("with them it shows the names of their labels, and interpolations between i
   const last = labels!.findIndex((label) => label !== labels![0]);
   expect(tile(2, 2)).toEqual([...values.subarray(0, 4096)]);
   expect(tile(info.width - 66, 2)).toEqual([...values.subarray(last * 4096, (last + 1) * 4096)]);
+});
+
+test("it says what was trained, and what was minimized", async () => {
+  const html = readFileSync(await writeReport(run, { data, threads: 1 }), "utf8");
+  expect(html).toContain(
+    "β-VAE with capacity (C = 5 nats, γ = 1000), 4 relu, 2 latent dimensions, bernoulli likelihood",
+  );
 });
 
 test("other data than those of the run are refused", async () => {

@@ -1,11 +1,12 @@
 import { basename, join, resolve } from "node:path";
-import * as z from "zod";
+import * as z from "zod/mini";
 import { examplesOf } from "../apps/examples.ts";
 import { generate } from "../apps/generate.ts";
 import { interpolate } from "../apps/interpolate.ts";
 import { reconstruct } from "../apps/reconstruct.ts";
 import { orderByKl, traverse } from "../apps/traverse.ts";
 import { checkOptions, expected, options as fields, section, text } from "../config.fields.ts";
+import type { ObjectiveConfig } from "../config.objective.ts";
 import { splitOptions } from "../config.ts";
 import { checkSplits } from "../data/check.ts";
 import { type Dataset, rows as rowsOf, type Splits } from "../data/dataset.ts";
@@ -42,14 +43,14 @@ export interface ReportOptions {
 
 const schema = section({
   run: text("the run directory"),
-  data: z
-    .custom(
+  data: z.optional(
+    z.custom(
       (data) => (typeof data === "string" && data !== "") || isRecord(data),
       expected('a file, a folder, "sprites", or data in memory, { train, validation, test }'),
-    )
-    .optional(),
+    ),
+  ),
   threads: fields.threads,
-} satisfies Record<"run" | keyof ReportOptions, z.ZodType>);
+} satisfies Record<"run" | keyof ReportOptions, z.ZodMiniType>);
 
 /**
  * Writes report.html into a run: curves, figures of the validation split, samples, reconstructions, traversals, a map
@@ -150,6 +151,7 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
     interpolations: data.count >= 2 ? [await interpolations(model, data)] : undefined,
     scatter: plane && { ...plane, labels: data.labels?.subarray(0, mapped), labelNames: labelNamesOf(data) },
     config,
+    objective: config.objective.kind,
     environment: record && {
       vaekit: record.vaekit,
       engine: record.engine,
@@ -165,8 +167,12 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
 /** "VAE 784-200-200 tanh, 50 latent dimensions, bernoulli likelihood" */
 function summaryOf({ config, event }: OpenRun): string {
   const { encoder, latent, likelihood: p } = completeModel(config.model, event);
-  const beta = config.objective.beta === 1 ? "VAE" : `β-VAE (β = ${config.objective.beta})`;
-  return `${beta}, ${networkText(encoder)}, ${latent} latent dimensions, ${p.kind} likelihood`;
+  return `${familyOf(config.objective)}, ${networkText(encoder)}, ${latent} latent dimensions, ${p.kind} likelihood`;
+}
+
+function familyOf(objective: ObjectiveConfig): string {
+  if (objective.kind === "capacity") return `β-VAE with capacity (C = ${objective.to} nats, γ = ${objective.gamma})`;
+  return objective.beta === 1 ? "VAE" : `β-VAE (β = ${objective.beta})`;
 }
 
 async function picture(title: string, alt: string, drawn: Picture): Promise<ReportPicture> {

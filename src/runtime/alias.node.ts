@@ -1,4 +1,5 @@
 import type { Alias } from "./kernels.ts";
+import { wasm } from "./wasm-shared.generated.ts";
 
 let loading: Promise<Alias | undefined> | undefined;
 
@@ -19,22 +20,22 @@ async function load(): Promise<Alias | undefined> {
   } catch {
     return undefined;
   }
-  const alias: Alias = (memory) => {
+  const bufferOf: Alias["bufferOf"] = (memory) => {
     const bytes = new Uint8Array(memory.buffer);
     const buffer = koffi.view(koffi.address(bytes), bytes.length);
     kept.set(buffer, memory);
     return buffer;
   };
-  return works(alias) ? alias : undefined;
+  return works(bufferOf) ? { bufferOf, wasm } : undefined;
 }
 
 /** The memory lives as long as what aliases it. */
 const kept = new WeakMap<ArrayBuffer, WebAssembly.Memory>();
 
-function works(alias: Alias): boolean {
+function works(bufferOf: Alias["bufferOf"]): boolean {
   try {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-    const numbers = new Float32Array(alias(memory), 64, 1);
+    const numbers = new Float32Array(bufferOf(memory), 64, 1);
     numbers[0] = 1;
     return new Float32Array(memory.buffer, 64, 1)[0] === 1;
   } catch {

@@ -1,7 +1,7 @@
 import { UsageError } from "../errors.ts";
 import type { Draw, KernelExports } from "./kernel-exports.ts";
 import type { Key } from "./philox.ts";
-import { sharedWasm, wasm } from "./wasm.generated.ts";
+import { wasm } from "./wasm.generated.ts";
 
 /** What the optimizers have in common. */
 export interface UpdateOptions {
@@ -147,8 +147,13 @@ const SKEW = 320;
 /** What createKernels can be asked for at most. */
 export const mostKernelBytes = Math.floor(((MOST_PAGES - 1) * PAGE) / (1 + SKEW / LARGE));
 
-/** A shared memory as a buffer that is not marked as shared, which ONNX Runtime takes (alias.node.ts). */
-export type Alias = (memory: WebAssembly.Memory) => ArrayBuffer;
+/** What kernels need for a memory that threads share (alias.node.ts). */
+export interface Alias {
+  /** Such a memory as a buffer that is not marked as shared, which ONNX Runtime takes. */
+  bufferOf(memory: WebAssembly.Memory): ArrayBuffer;
+  /** The kernels' WebAssembly module for it, in hexadecimal: which kind of memory a module takes is fixed in it. */
+  readonly wasm: string;
+}
 
 /**
  * Kernels with a memory of their own, from which arrays of `bytes` bytes together can be made (each rounded up to a
@@ -174,12 +179,16 @@ export function attachKernels(memory: WebAssembly.Memory, alias: Alias, scratch:
 }
 
 function kernelsOn(memory: WebAssembly.Memory, alias?: Alias, scratch?: Place): Kernels {
-  const binary = Uint8Array.from(atob(alias ? sharedWasm : wasm), (character) => character.charCodeAt(0));
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(binary), { env: { memory } });
+  const module = new WebAssembly.Module(bytesOf(alias ? alias.wasm : wasm));
+  const instance = new WebAssembly.Instance(module, { env: { memory } });
   const run = instance.exports as unknown as KernelExports;
-  const buffer = alias ? alias(memory) : (memory.buffer as ArrayBuffer);
-  if (scratch) run.useScratch(scratch.byteOffset);
+  const buffer = alias ? alias.bufferOf(memory) : (memory.buffer as ArrayBuffer);
   let next = alignUp(run.heapBase());
+  if (scratch) run.useScratch(scratch.byteOffset);
+  else {
+    run.useScratch(next); // in the module's own page
+    next += alignUp(scratchBytes);
+  }
 
   /** Offset of `size` more bytes. */
   function take(what: string, length: number, width: number): number {
@@ -294,6 +303,10 @@ function allocate(pages: number, shared: boolean): WebAssembly.Memory {
       cause: error,
     });
   }
+}
+
+function bytesOf(hexadecimal: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(hexadecimal.match(/../g)!, (byte) => Number.parseInt(byte, 16));
 }
 
 function alignUp(offset: number): number {

@@ -7,21 +7,33 @@ import { encodeSequenceOutput } from "../graph/onnx.ts";
 import { neg } from "../graph/ops/arithmetic.ts";
 import { input } from "../graph/tensor.ts";
 import type { Backend } from "./backend.ts";
+import { type NodeDevice, nodeDevices } from "./devices.ts";
 import { concatenated, ortBackend, type StopBeforeCopies } from "./ort.ts";
 
-const backends = new Map<number, Promise<Backend>>();
+const backends = new Map<string, Promise<Backend>>();
 
 /** Far more than cores: beyond it, starting threads takes minutes and then the process down. */
 const mostThreads = 1024;
 
 /** ONNX Runtime's CPU provider. `threads` is how many an operator may use (default: one a core). */
-export function cpuBackend(threads: number = availableParallelism()): Promise<Backend> {
+export function cpuBackend(threads?: number): Promise<Backend> {
+  return nodeBackend("cpu", threads);
+}
+
+/**
+ * @param threads of operators on the processor, where also those run that the graphics card has none for
+ * @throws UsageError for a device that is unknown or not there
+ */
+export function nodeBackend(device: NodeDevice, threads: number = availableParallelism()): Promise<Backend> {
+  if (!nodeDevices.includes(device))
+    throw new UsageError(`device: expected ${nodeDevices.map((name) => `"${name}"`).join(" or ")}, got "${device}"`);
   if (!Number.isSafeInteger(threads) || threads < 1 || threads > mostThreads)
     throw new UsageError(`threads: expected an integer from 1 to ${mostThreads}, got ${threads}`);
-  let backend = backends.get(threads);
+  const key = `${device} ${threads}`;
+  let backend = backends.get(key);
   if (!backend) {
-    backend = open(threads);
-    backends.set(threads, backend);
+    backend = open(device, threads);
+    backends.set(key, backend);
   }
   return backend;
 }
@@ -39,10 +51,13 @@ const stopBeforeCopies: StopBeforeCopies = {
   message: "Non tensor type is temporarily not supported.",
 };
 
+/** Negates one number: to see what the package does. */
+const probe = () => lower({ y: neg(input("x", [1])) }).bytes;
+
 /** Whether that is so in the version that is installed: the run must end so, and have written its output. */
 async function stopsBeforeCopies(ort: typeof Ort): Promise<boolean> {
-  const { bytes } = lower({ y: neg(input("x", [1])) });
-  const session = await ort.InferenceSession.create(concatenated(stopBeforeCopies.modelPrefix, bytes), sessionOptions);
+  const model = concatenated(stopBeforeCopies.modelPrefix, probe());
+  const session = await ort.InferenceSession.create(model, sessionOptions("cpu"));
   const tensor = (value: number) => new ort.Tensor("float32", Float32Array.of(value), [1]);
   const y = tensor(0);
   try {
@@ -55,21 +70,37 @@ async function stopsBeforeCopies(ort: typeof Ort): Promise<boolean> {
   }
 }
 
-const sessionOptions = {
-  executionProviders: ["cpu"],
-  graphOptimizationLevel: "all",
-  interOpNumThreads: 1,
-  logSeverityLevel: 3, // errors; its warnings are about its own graph optimizer
-} as const;
+/** @throws UsageError where there is no graphics card for WebGPU */
+async function checkGraphics(ort: typeof Ort): Promise<void> {
+  try {
+    const session = await ort.InferenceSession.create(probe(), sessionOptions("webgpu"));
+    await session.release();
+  } catch (error) {
+    throw new UsageError(
+      'device: this machine offers no WebGPU (its driver for Vulkan, Direct3D 12 or Metal was not found); take device "cpu"',
+      { cause: error },
+    );
+  }
+}
 
-async function open(threads: number): Promise<Backend> {
+const sessionOptions = (device: NodeDevice) =>
+  ({
+    executionProviders: [device],
+    graphOptimizationLevel: "all",
+    interOpNumThreads: 1,
+    logSeverityLevel: 3, // errors; its warnings are about its own graph optimizer
+  }) as const;
+
+async function open(device: NodeDevice, threads: number): Promise<Backend> {
   const ort = await import("onnxruntime-node");
   const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
+  if (device === "webgpu") await checkGraphics(ort);
   return ortBackend(ort, {
-    device: "cpu",
+    device,
     engine: `onnxruntime-node ${version}`,
     threads,
-    sessionOptions,
-    ...((await stopsBeforeCopies(ort)) ? { stopBeforeCopies } : {}),
+    sessionOptions: sessionOptions(device),
+    ...(device === "webgpu" ? { copiesOutputs: true } : {}),
+    ...(device === "cpu" && (await stopsBeforeCopies(ort)) ? { stopBeforeCopies } : {}),
   });
 }

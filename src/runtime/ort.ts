@@ -11,6 +11,8 @@ interface OrtOptions {
   readonly sessionOptions: Ort.InferenceSession.SessionOptions;
   /** Where the package copies outputs that were given arrays to go to: how it is kept from that. */
   readonly stopBeforeCopies?: StopBeforeCopies;
+  /** The package leaves the arrays given for outputs as they are (onnxruntime-web does): they are written here. */
+  readonly copiesOutputs?: boolean;
 }
 
 /** An output that the package cannot convert, and so ends every run at, after the computation and before any copy. */
@@ -62,6 +64,7 @@ export function ortBackend(ort: OrtModule, options: OrtOptions): Backend {
       },
       bind(feeds, fetches) {
         const inputs = tensors(feeds);
+        if (options.copiesOutputs) return copying(session, inputs, fetches);
         const outputs = tensors(fetches);
         if (!stop)
           return async () => {
@@ -80,6 +83,20 @@ export function ortBackend(ort: OrtModule, options: OrtOptions): Backend {
     };
   };
   return { device: options.device, engine: options.engine, threads: options.threads, compile };
+}
+
+/** Runs, and copies what comes out to where it is wanted. */
+function copying(
+  session: Ort.InferenceSession,
+  inputs: Readonly<Record<string, Ort.Tensor>>,
+  fetches: Readonly<Record<string, Value>>,
+): () => Promise<void> {
+  const wanted = Object.entries(fetches);
+  const names = Object.keys(fetches);
+  return async () => {
+    const results = await session.run(inputs, names);
+    for (const [name, { data }] of wanted) (data as Float32Array).set(results[name]!.data as Float32Array);
+  };
 }
 
 /** One after the other. */

@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { RunError } from "../errors.ts";
 import { checkShape, readJson } from "../models/json-file.ts";
 import { fitting } from "../models/portable.ts";
@@ -7,7 +7,7 @@ import type { Storage } from "../storage/storage.ts";
 import { type Layout, viewOf } from "./layout.ts";
 import type { Skips, TrainingProgram } from "./program.ts";
 
-/** Which weights were the best so far, and how good: chosen by the objective, distortion + β·rate, on validation data. */
+/** Which weights were the best so far, and how good: chosen by `finalObjectiveNats` of the validation data. */
 export interface Best {
   readonly epoch: number;
   readonly step: number;
@@ -36,18 +36,18 @@ export interface TrainingState {
   readonly data: string;
 }
 
-const count = z.int().min(0);
-const stateSchema: z.ZodType<TrainingState> = z.object({
+const count = z.int().check(z.minimum(0));
+const stateSchema: z.ZodMiniType<TrainingState> = z.object({
   version: z.literal(1),
   step: count,
-  epochSums: z.record(z.string(), z.number()),
+  epochSums: z.catchall(z.object({}), z.number()),
   epochSteps: count,
   epochExamples: count,
-  seconds: z.number().min(0),
-  best: z.object({ epoch: count, step: count, objectiveNats: z.number(), negElboNats: z.number() }).nullable(),
+  seconds: z.number().check(z.minimum(0)),
+  best: z.nullable(z.object({ epoch: count, step: count, objectiveNats: z.number(), negElboNats: z.number() })),
   validationsSinceBest: count,
   reductions: count,
-  skipped: z.record(z.string(), z.object({ total: count, inRow: count })),
+  skipped: z.catchall(z.object({}), z.object({ total: count, inRow: count })),
   data: z.string(),
 });
 

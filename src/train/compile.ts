@@ -12,7 +12,7 @@ export function rowsAtOnce({ train }: Pick<Config, "train">): number {
   return train.microBatch ?? train.batchSize;
 }
 
-/** The training program of the ELBO. Its inputs: x, noise, weight, and β, so that β may change between steps. */
+/** The training program of the config's objective, named by its kind. Its inputs: x, noise, weight, and its scalars. */
 export function compileTraining(
   backend: Backend,
   vae: Vae,
@@ -28,10 +28,9 @@ export function compileTraining(
     groups: config.optimizer.groups,
     objectives: [
       {
-        name: "elbo",
-        ...batchLoss(vae),
+        name: config.objective.kind,
+        ...batchLoss(vae, config.objective.kind),
         trains: vae.parameters.filter(({ role }) => role === "trained").map(({ path }) => path),
-        weights: "weight",
       },
     ],
     extraBytes: batchBytes(rowsAtOnce(config), staticSize(vae.event)),

@@ -2,13 +2,13 @@ import { Worker } from "node:worker_threads";
 import { RunError } from "../errors.ts";
 import { sharedAlias } from "../runtime/alias.node.ts";
 import { workerFile } from "../runtime/worker-file.node.ts";
-import type { Helper, Helpers, HelperTask } from "./team.ts";
+import { assemble, type Helper, type Helpers, type HelperTask } from "./team.ts";
 
 /** Helpers as worker threads; undefined where memory cannot be shared, or where their file is not there, as in a bundle. */
 export async function threadHelpers(): Promise<Helpers | undefined> {
   const file = workerFile(import.meta.url, "train/helper-worker.node");
   const alias = await sharedAlias();
-  return file && alias && { alias, start: (task) => start(file, task) };
+  return file && alias && { alias, start: (task) => start(file, task), assemble };
 }
 
 function start(file: URL, task: HelperTask): Helper {

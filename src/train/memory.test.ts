@@ -44,3 +44,11 @@ test("what a step keeps counts: the maps, and the patches of a 3×3 window, nine
   expect(keyOf(config(rows), [12, 12], rows * (2 + 9 / 8 + 9) * map)).toBe(`train.batchSize = ${rows}`);
   expect(keyOf(config(rows), [12, 12], rows * 4 * (2 + 9 / 8 + 9) * map)).toBe("enough");
 });
+
+test("levels of a residual network and layers of a series have keys of their own", () => {
+  const residual = { kind: "residual" as const, channels: [2, 900], hidden: [4] };
+  const train = { batchSize: 2 };
+  expect(keyOf({ model: { encoder: residual }, train }, [8, 8], 1e6)).toBe("model.encoder.channels.1 = 900");
+  const series = { kind: "conv1d" as const, layers: [{ channels: 3000 }], hidden: [4] };
+  expect(keyOf({ model: { encoder: series }, train }, [40], 1e6)).toBe("model.encoder.layers.0.channels = 3000");
+});

@@ -1,4 +1,4 @@
-import type { NetworkConfig } from "../config.networks.ts";
+import { mirrored, type NetworkConfig } from "../config.networks.ts";
 import type { Config } from "../config.ts";
 import { UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
@@ -69,25 +69,18 @@ function mostCostly(config: Config, event: readonly number[]): { readonly key: s
       without: { ...config, model: { ...model, ...modelWith(without) } },
     }));
   // A decoder that mirrors the encoder follows it.
-  const mirrored = JSON.stringify(mirrorOf(encoder)) === JSON.stringify(decoder);
+  const follows = JSON.stringify(mirrored(encoder)) === JSON.stringify(decoder);
   const sizes = [
     ...given(encoder, "model.encoder", (network) => ({
       encoder: network,
-      ...(mirrored ? { decoder: mirrorOf(network) } : {}),
+      ...(follows ? { decoder: mirrored(network) } : {}),
     })),
-    ...(mirrored ? [] : given(decoder, "model.decoder", (network) => ({ decoder: network }))),
+    ...(follows ? [] : given(decoder, "model.decoder", (network) => ({ decoder: network }))),
     { key: "model.latent", value: model.latent, without: { ...config, model: { ...model, latent: 1 } } },
     { key: `train.${rows}`, value: rowsAtOnce(config), without: { ...config, train: { ...train, [rows]: 1 } } },
   ];
   const left = sizes.map(({ without }) => totalOf(needOf(without, event)));
   return sizes[left.indexOf(Math.min(...left))]!;
-}
-
-/** The network with its lists reversed. */
-function mirrorOf(network: NetworkConfig): NetworkConfig {
-  const hidden = network.hidden.toReversed();
-  if (network.kind === "mlp") return { ...network, hidden };
-  return { ...network, hidden, layers: network.layers?.toReversed() ?? null };
 }
 
 /** Sizes of a network that are tried at most: each takes milliseconds, and lists may be long. */
@@ -97,21 +90,26 @@ const largest = <Size extends { readonly value: number }>(sizes: readonly Size[]
   sizes.toSorted((a, b) => b.value - a.value).slice(0, mostTried);
 
 /** The sizes of a network, each with the network that has 1 in its place. */
-function sizesOf(network: NetworkConfig, key: string) {
+function sizesOf(network: NetworkConfig, key: string): { key: string; value: number; without: NetworkConfig }[] {
+  const size = (place: string, value: number, without: NetworkConfig) => ({ key: `${key}.${place}`, value, without });
   const { hidden } = network;
-  const units = hidden.map((value, i) => ({
-    key: `${key}.hidden.${i}`,
-    value,
-    without: { ...network, hidden: hidden.with(i, 1) },
-  }));
+  const units = hidden.map((value, i) => size(`hidden.${i}`, value, { ...network, hidden: hidden.with(i, 1) }));
   if (network.kind === "mlp") return units;
+  if (network.kind === "residual") {
+    const channels = network.channels ?? [];
+    return [
+      ...channels.map((value, i) => size(`channels.${i}`, value, { ...network, channels: channels.with(i, 1) })),
+      ...units,
+    ];
+  }
   const layers = network.layers ?? [];
-  const channels = layers.map((layer, i) => ({
-    key: `${key}.layers.${i}.channels`,
-    value: layer.channels,
-    without: { ...network, layers: layers.with(i, { ...layer, channels: 1 }) },
-  }));
-  return [...channels, ...units];
+  const narrow = layers.map((layer, i) =>
+    size(`layers.${i}.channels`, layer.channels, {
+      ...network,
+      layers: layers.with(i, { ...layer, channels: 1 }),
+    } as NetworkConfig),
+  );
+  return [...narrow, ...units];
 }
 
 const units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"];

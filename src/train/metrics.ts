@@ -1,4 +1,4 @@
-import * as z from "zod";
+import * as z from "zod/mini";
 import { checkShape, readJson } from "../models/json-file.ts";
 import type { Storage } from "../storage/storage.ts";
 
@@ -11,13 +11,22 @@ export interface Parts {
 
 export const partNames = ["negElboNats", "distortionNats", "rateNats"] as const satisfies readonly (keyof Parts)[];
 
-/** One line of metrics.jsonl: an epoch. */
-export interface MetricsRow {
+/** What an objective is made with beside the terms, by its kind. */
+export interface ObjectiveScalars {
+  /** Of "elbo". */
+  readonly beta?: number | undefined;
+  /** Of "capacity". */
+  readonly gamma?: number | undefined;
+  /** C. */
+  readonly capacityNats?: number | undefined;
+}
+
+/** One line of metrics.jsonl: an epoch. Learning rate and the objective's scalars are those of its last step. */
+export interface MetricsRow extends ObjectiveScalars {
   readonly epoch: number;
   readonly step: number;
   readonly seconds: number;
   readonly learningRate: number;
-  readonly beta: number;
   /** Means over the batches of the epoch, while the weights changed. */
   readonly train: Parts;
   /** Of the weights at the end of the epoch; null where the epoch was not validated. */
@@ -30,18 +39,24 @@ export interface MetricsRow {
 
 const file = "metrics.jsonl";
 
-const parts: z.ZodType<Parts> = z.object({ negElboNats: z.number(), distortionNats: z.number(), rateNats: z.number() });
-const rowSchema: z.ZodType<MetricsRow> = z.object({
-  epoch: z.int().min(1),
-  step: z.int().min(1),
+const parts: z.ZodMiniType<Parts> = z.object({
+  negElboNats: z.number(),
+  distortionNats: z.number(),
+  rateNats: z.number(),
+});
+const rowSchema: z.ZodMiniType<MetricsRow> = z.object({
+  epoch: z.int().check(z.minimum(1)),
+  step: z.int().check(z.minimum(1)),
   seconds: z.number(),
   learningRate: z.number(),
-  beta: z.number(),
+  beta: z.optional(z.number()),
+  gamma: z.optional(z.number()),
+  capacityNats: z.optional(z.number()),
   train: parts,
-  validation: parts.nullable(),
+  validation: z.nullable(parts),
   examplesPerSecond: z.number(),
   gradientNorm: z.number(),
-  skippedSteps: z.int().min(0),
+  skippedSteps: z.int().check(z.minimum(0)),
 });
 
 export async function appendMetrics(storage: Storage, row: MetricsRow): Promise<void> {

@@ -8,7 +8,7 @@ import { buildVae } from "../models/vae.ts";
 import { checkGroups } from "./groups.ts";
 import { checkMemory } from "./memory.ts";
 import type { Prepared } from "./options.ts";
-import { stepsOf } from "./schedule.ts";
+import { capacityAt, stepsOf } from "./schedule.ts";
 
 /**
  * All that can be refused before a training begins, so that nothing is left behind then.
@@ -30,10 +30,20 @@ export function prepareTraining(config: Config, data: Splits, machineBytes?: num
   return { config, data, vae };
 }
 
-/** What is allowed and hardly meant. */
-export function adviceOn(config: Config, { train: { event } }: Splits): string | undefined {
-  if (config.model.likelihood.kind !== "bernoulli" || imageShape(event)?.channels !== 3) return undefined;
-  return "The Bernoulli likelihood is for black and white pixels, and these pictures have colours: --set model.likelihood.kind=normal model.likelihood.variance=global is meant for them.";
+/** What is allowed and hardly meant, a line each. */
+export function adviceOn(config: Config, { train: { event, count } }: Splits): string | undefined {
+  const advice: string[] = [];
+  if (config.model.likelihood.kind === "bernoulli" && imageShape(event)?.channels === 3)
+    advice.push(
+      "The Bernoulli likelihood is for black and white pixels, and these pictures have colours: --set model.likelihood.kind=normal model.likelihood.variance=global is meant for them.",
+    );
+  const { objective } = config;
+  const steps = stepsOf(config, count);
+  if (objective.kind === "capacity" && steps !== null && capacityAt(objective, steps) < objective.to)
+    advice.push(
+      `The capacity rises from ${objective.from} to ${objective.to} nats over ${objective.steps} steps, and the run has ${steps}: it ends at ${capacityAt(objective, steps).toPrecision(2)} nats. --set objective.steps=${Math.ceil(steps / 2)} would reach it half way.`,
+    );
+  return advice.length === 0 ? undefined : advice.join("\n");
 }
 
 function checkWarmup({ optimizer: { schedule } }: Config, totalSteps: number | null): void {

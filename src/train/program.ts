@@ -11,7 +11,7 @@ import { createMember } from "./member.ts";
 import { checkObjectives, lossName, type ObjectiveEntry } from "./objectives.ts";
 import { checkSettings, type OptimizerSettings } from "./optimizer.ts";
 import { type LoweredObjective, layOut, lowerObjectives, rowsOf } from "./plan.ts";
-import { assemble, type Helpers, membersFor } from "./team.ts";
+import { alone, type Helpers, membersFor } from "./team.ts";
 
 export interface TrainingOptions {
   readonly backend: Backend;
@@ -119,7 +119,9 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     extraBytes: options.extraBytes ?? 0,
     alias: helpers?.alias,
   });
-  const team = await assemble(await createMember(backend, kernels, plan, 0), plan, kernels.memory, helpers);
+  const member = await createMember(backend, kernels, plan, 0);
+  const team =
+    helpers && members > 1 ? await helpers.assemble(member, plan, kernels.memory, helpers.start) : alone(member);
   const at = kernels.float32At;
   const parameters = at(plan.parameters);
   const slots = new Map(layout.slots.map((slot) => [slot.path, slot]));

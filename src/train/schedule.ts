@@ -1,4 +1,6 @@
+import type { CapacityConfig, ElboConfig, ObjectiveConfig } from "../config.objective.ts";
 import type { Config } from "../config.ts";
+import type { ObjectiveScalars, Parts } from "./metrics.ts";
 
 /** Steps of a whole run on so many examples; null where only the minutes say when it ends. */
 export function stepsOf({ train: { steps, epochs, batchSize } }: Config, examples: number): number | null {
@@ -34,8 +36,15 @@ export function learningRateAt(
   }
 }
 
-/** β at a step, counted from 1: its warm-up ends at, and each cycle rises to, the config's. */
-export function betaAt({ beta, schedule }: Config["objective"], step: number): number {
+/** What the objective is made with at a step, counted from 1: the training program has an input of each name. */
+export function scalarsAt(objective: ObjectiveConfig, step: number): ObjectiveScalars {
+  return objective.kind === "elbo"
+    ? { beta: betaAt(objective, step) }
+    : { gamma: objective.gamma, capacityNats: capacityAt(objective, step) };
+}
+
+/** β at a step: its warm-up ends at, and each cycle rises to, the config's. */
+function betaAt({ beta, schedule }: ElboConfig, step: number): number {
   switch (schedule.kind) {
     case "constant":
       return beta;
@@ -47,4 +56,22 @@ export function betaAt({ beta, schedule }: Config["objective"], step: number): n
       return beta * (schedule.rising === 0 ? 1 : Math.min(place / schedule.rising, 1));
     }
   }
+}
+
+/** C at a step: it rises evenly, and stays (Burgess et al. 2018, section 5). */
+export function capacityAt({ from, to, steps }: CapacityConfig, step: number): number {
+  return from + (to - from) * Math.min((step - 1) / steps, 1);
+}
+
+/**
+ * The objective that a schedule leads to, with the whole β or the last C: what the best weights are chosen by. With β or
+ * C of the moment, each epoch would be measured by a rule of its own.
+ */
+export function finalObjectiveNats(
+  objective: ObjectiveConfig,
+  { distortionNats, rateNats }: Pick<Parts, "distortionNats" | "rateNats">,
+): number {
+  return objective.kind === "elbo"
+    ? distortionNats + objective.beta * rateNats
+    : distortionNats + objective.gamma * Math.abs(rateNats - objective.to);
 }

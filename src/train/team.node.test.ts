@@ -20,7 +20,7 @@ import { threadHelpers } from "./helper.node.ts";
 import { initializeParameters } from "./initialize.ts";
 import { rowsOf, shareOf } from "./plan.ts";
 import { type TrainingOptions, type TrainingProgram, trainingProgram } from "./program.ts";
-import { type Helper, type Helpers, membersFor } from "./team.ts";
+import { assemble, type Helper, type Helpers, membersFor } from "./team.ts";
 import { train } from "./train.node.ts";
 
 const rows = 100;
@@ -188,7 +188,11 @@ const died = new RunError("the training failed in a thread: out of memory");
 test("a thread that dies ends the step with what it said, and the release does not wait for it", async () => {
   const { alias } = (await threadHelpers())!;
   const start = () => ({ ready: Promise.resolve(), failure: () => died, ended: () => Promise.resolve() });
-  const program = await trainingProgram({ backend: await cpuBackend(2), ...net(), helpers: { alias, start } });
+  const program = await trainingProgram({
+    backend: await cpuBackend(2),
+    ...net(),
+    helpers: { alias, start, assemble },
+  });
   fill(program, 1);
   await expect(program.step(1, settings)).rejects.toThrow("the training failed in a thread: out of memory");
   await program.release();
@@ -198,7 +202,7 @@ test("where one thread cannot start, the others are told to end", async () => {
   const real = (await threadHelpers())!;
   const started: Helper[] = [];
   const helpers: Helpers = {
-    alias: real.alias,
+    ...real,
     start(task) {
       const helper = real.start(task);
       started.push(helper);

@@ -25,11 +25,12 @@ export interface Helper {
   ended(): Promise<void>;
 }
 
-/** How a training gets other threads. */
+/** How a training gets other threads. Handed in, so that a bundle for browsers, which have none, is smaller. */
 export interface Helpers {
+  readonly alias: Alias;
   /** Starts a thread that calls `help` with the task. */
   start(task: HelperTask): Helper;
-  readonly alias: Alias;
+  readonly assemble: typeof assemble;
 }
 
 export interface Team {
@@ -64,6 +65,11 @@ export function membersFor(
   return divisible ? Math.max(1, most) : 1;
 }
 
+/** A team of one. */
+export function alone(member: Member): Team {
+  return { together: (command) => member.obey(command), release: () => member.release() };
+}
+
 /**
  * The first member, with as many helpers as the plan has others, once all of them wait for commands.
  * @throws what kept a helper from that; nothing is left behind
@@ -72,15 +78,13 @@ export async function assemble(
   member: Member,
   plan: Plan,
   memory: WebAssembly.Memory,
-  helpers?: Helpers,
+  start: Helpers["start"],
 ): Promise<Team> {
-  if (plan.members === 1 || !helpers)
-    return { together: (command) => member.obey(command), release: () => member.release() };
   const control = createControl(plan.members);
   const started: Helper[] = [];
   const team = lead(member, started, control, plan.members);
   try {
-    for (let index = 1; index < plan.members; index++) started.push(helpers.start({ plan, memory, index, control }));
+    for (let index = 1; index < plan.members; index++) started.push(start({ plan, memory, index, control }));
     await Promise.all(started.map(({ ready }) => ready));
     return team;
   } catch (error) {

@@ -8,8 +8,8 @@ import { decodeSafetensors } from "../storage/safetensors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { readMetrics } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
-import { prepareTraining } from "./prepare.ts";
-import { betaAt, learningRateAt } from "./schedule.ts";
+import { adviceOn, prepareTraining } from "./prepare.ts";
+import { learningRateAt, scalarsAt } from "./schedule.ts";
 import { trainModel } from "./train.ts";
 
 /** Grey images of 4×4 with one bright bar each: something to learn. */
@@ -97,6 +97,7 @@ const options: Readonly<Record<string, PartialConfig>> = {
   "optimizer.groups": { ...base, optimizer: { groups: [{ parameters: ["encoder"], learningRate: 0 }] } },
   "objective.schedule linear": { ...base, objective: { schedule: { kind: "linear", steps: 5 } } },
   "objective.schedule cyclical": { ...base, objective: { schedule: { kind: "cyclical", period: 4 } } },
+  "objective.kind capacity": { ...base, objective: { kind: "capacity" } },
   "train.batchSize": { ...base, train: { ...base.train, batchSize: 15 } },
   "train.seed": { ...base, train: { ...base.train, seed: 1 } },
   "train.average": { ...base, train: { ...base.train, average: 0.5 } },
@@ -151,13 +152,17 @@ test("groups that name nothing, or freeze all, are refused before a training is 
   expect(() => prepare(["encoder", "decoder"])).toThrow("optimizer.groups: freeze every parameter");
 });
 
-test("β and the learning rate go by their schedules", () => {
-  const { objective, optimizer } = parseConfig({});
+test("β, the capacity and the learning rate go by their schedules", () => {
+  const { optimizer } = parseConfig({});
   const beta = (schedule: object, steps: readonly number[]) =>
-    steps.map((step) => betaAt({ ...objective, beta: 4, schedule: schedule as never }, step));
+    steps.map((step) => scalarsAt({ kind: "elbo", beta: 4, schedule: schedule as never }, step).beta);
   expect(beta({ kind: "linear", steps: 4, from: 0 }, [1, 2, 3, 5, 6])).toEqual([0, 1, 2, 4, 4]);
   expect(beta({ kind: "linear", steps: 4, from: 0.5 }, [1, 3, 5])).toEqual([2, 3, 4]);
   expect(beta({ kind: "cyclical", period: 8, rising: 0.5 }, [1, 2, 4, 5, 8, 9, 11])).toEqual([0, 1, 3, 4, 4, 0, 2]);
+  const capacity = parseConfig({ objective: { kind: "capacity", gamma: 7, from: 2, to: 10, steps: 4 } }).objective;
+  expect([1, 2, 4, 5, 6, 100].map((step) => scalarsAt(capacity, step))).toEqual(
+    [2, 4, 8, 10, 10, 10].map((capacityNats) => ({ gamma: 7, capacityNats })),
+  );
   const rate = (schedule: object, step: number, reductions = 0) =>
     learningRateAt(
       { ...optimizer, learningRate: 8, schedule: { warmup: 0, ...schedule } as never },
@@ -300,6 +305,65 @@ test("with β ≠ 1 the best weights are those of the lowest objective", async (
   const { result, metrics } = await run({ ...base, objective: { beta: 8 }, train: { ...base.train, epochs: 30 } });
   const objectives = metrics.map(({ validation }) => validation!.distortionNats + 8 * validation!.rateNats);
   expect(result.best!.objectiveNats).toBeCloseTo(Math.min(...objectives), 6);
+});
+
+const capacity = { kind: "capacity", gamma: 20, from: 0.1, steps: 30 } as const;
+
+test.each([0.5, 3])("the capacity objective holds the rate at %d nats, also over a padded last batch", async (to) => {
+  const config = { ...base, objective: { ...capacity, to }, optimizer: { learningRate: 0.003 } };
+  const { metrics } = await run({ ...config, train: { ...base.train, epochs: 60 } });
+  const last = metrics.slice(-20).map(({ train }) => train.rateNats);
+  expect(Math.abs(last.reduce((sum, rate) => sum + rate / 20, 0) - to)).toBeLessThan(0.15);
+});
+
+test("a row of metrics has the capacity and its weight, or β, as the objective has them", async () => {
+  const { metrics } = await run({ ...base, objective: { ...capacity, to: 3.1, steps: 8 } });
+  for (const row of metrics) expect(row).not.toHaveProperty("beta");
+  expect(metrics.map(({ gamma, capacityNats }) => [gamma, capacityNats])).toEqual([
+    [20, 1.6], // step 5: 4/8 of the way
+    [20, 3.1],
+    [20, 3.1],
+  ]);
+  const elbo = (await reference).metrics[0]!;
+  expect(elbo.beta).toBe(1);
+  for (const name of ["gamma", "capacityNats"]) expect(elbo).not.toHaveProperty(name);
+});
+
+test("the best weights are those of the lowest objective with the last capacity, whatever it is at that step", async () => {
+  const { result, metrics } = await run({
+    ...base,
+    objective: { ...capacity, to: 2, steps: 60 },
+    optimizer: { learningRate: 0.02 },
+    train: { ...base.train, epochs: 20 },
+  });
+  const objectives = metrics.map(
+    ({ validation }) => validation!.distortionNats + 20 * Math.abs(validation!.rateNats - 2),
+  );
+  expect(result.best!.objectiveNats).toBeCloseTo(Math.min(...objectives), 6);
+  expect(result.best!.epoch).toBe(objectives.indexOf(Math.min(...objectives)) + 1);
+});
+
+test("a run with a capacity, stopped while it rises and resumed, is to the bit the one that was not stopped", async () => {
+  const config = { ...base, objective: { ...capacity, to: 3, steps: 12 } };
+  const whole = await run({ ...config, train: { batchSize: 16, steps: 15 } });
+  const { storage } = await run({ ...config, train: { batchSize: 16, steps: 7 } });
+  const resumed = await run({ ...config, train: { batchSize: 16, steps: 15 } }, { storage, resume: true });
+  expect(resumed.result.steps).toBe(8);
+  expect(await weights(storage)).toEqual(await weights(whole.storage));
+  const timeless = (rows: typeof whole.metrics) => rows.map((row) => ({ ...row, seconds: 0, examplesPerSecond: 0 }));
+  // An epoch that ended early with the shorter run keeps the row that it got then.
+  expect(timeless(resumed.metrics).filter(({ step }) => step !== 7)).toEqual(timeless(whole.metrics));
+});
+
+test("a run that ends before its capacity has risen is told so, with the mend", () => {
+  const advice = (objective: PartialConfig["objective"], steps = 300) =>
+    adviceOn(parseConfig({ ...base, objective, train: { batchSize: 16, steps } }), data);
+  expect(advice({ ...capacity, from: 0, to: 10, steps: 1000 })).toBe(
+    "The capacity rises from 0 to 10 nats over 1000 steps, and the run has 300: it ends at 3.0 nats. --set objective.steps=150 would reach it half way.",
+  );
+  expect(advice({ ...capacity, to: 10, steps: 299 })).toBeUndefined();
+  expect(advice({ ...capacity, from: 10, to: 10, steps: 1000 })).toBeUndefined();
+  expect(advice({ kind: "elbo" })).toBeUndefined();
 });
 
 test("a model without a checkpoint is not trained over", async () => {

@@ -7,7 +7,7 @@ import { rowsAtOnce } from "./compile.ts";
 import { appendMetrics, type MetricsRow, type Parts, truncateMetrics } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
 import type { StepOptions, StepResult, TrainingProgram } from "./program.ts";
-import { betaAt, learningRateAt, stepsOf } from "./schedule.ts";
+import { finalObjectiveNats, learningRateAt, scalarsAt, stepsOf } from "./schedule.ts";
 import { openSession, type Session } from "./session.ts";
 
 export interface TrainResult {
@@ -96,8 +96,8 @@ async function loop(
     const step = cursor.step + 1;
     const rows = order.subarray(place * batchSize, (place + 1) * batchSize);
     const learningRate = learningRateAt(config.optimizer, step, totalSteps, cursor.reductions);
-    const beta = betaAt(config.objective, step);
-    program.inputs.beta!.fill(beta);
+    const scalars = scalarsAt(config.objective, step);
+    for (const [name, value] of Object.entries(scalars)) program.inputs[name]!.fill(value);
     // A checkpoint is due before the update: the loss of these parameters has then been seen to be finite.
     const due = step > firstStep + 1 && session.seconds() - savedAt >= config.train.checkpointSeconds;
     const results = await program.step(
@@ -105,7 +105,7 @@ async function loop(
       { ...config.optimizer, learningRate },
       { ...(await filled(session, config, rows, { epoch, step })), ...(due ? { beforeCommit: save } : {}) },
     );
-    const result = results.get("elbo")!;
+    const result = results.get(config.objective.kind)!;
     if (average !== null && !result.skipped) await program.averageParameters(step, average);
     cursor.step = step;
     note(cursor, result, rows.length);
@@ -141,7 +141,7 @@ async function loop(
         step,
         seconds: session.seconds(),
         learningRate,
-        beta,
+        ...scalars,
         train: trainedParts(cursor, epoch + 1),
         validation,
         examplesPerSecond,
@@ -164,14 +164,14 @@ async function loop(
   };
 }
 
-/** The best weights are those of the lowest objective: with β = 1 that is −ELBO. */
+/** The best weights are those of the lowest objective, as it is in the end: with β = 1 that is −ELBO. */
 function noteValidation(
   { cursor, keepBest }: Session,
   epoch: number,
   parts: Parts,
   { objective, optimizer: { schedule } }: Config,
 ): void {
-  const objectiveNats = parts.distortionNats + objective.beta * parts.rateNats;
+  const objectiveNats = finalObjectiveNats(objective, parts);
   if (cursor.best && objectiveNats >= cursor.best.objectiveNats) {
     cursor.validationsSinceBest++;
     if (schedule.kind === "plateau" && cursor.validationsSinceBest % schedule.patience === 0) cursor.reductions++;

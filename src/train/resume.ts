@@ -4,7 +4,6 @@ import { RunError, UsageError } from "../errors.ts";
 import { readJson } from "../models/json-file.ts";
 import { configIn, type RunRecord } from "../models/record.ts";
 import { isRecord, show } from "../show.ts";
-import { kindOfPlace } from "../storage/directory.node.ts";
 import type { Storage } from "../storage/storage.ts";
 
 /* Whether an earlier run may be gone on with. Nothing here writes: a run that is refused stays as it was. */
@@ -12,10 +11,6 @@ import type { Storage } from "../storage/storage.ts";
 /** Whether the run is new. An existing one is only gone on with when asked to. */
 export async function isFresh(storage: Storage, resume: boolean): Promise<boolean> {
   const { location: run } = storage;
-  const kind = await kindOfPlace(run);
-  if (kind === "file") throw new UsageError(`--out: ${run} is a file; name a directory`);
-  if (kind === "none" && resume)
-    throw new RunError(`--resume: there is no run at ${run}; leave --resume out to begin one`);
   const names = (await storage.list("")).filter((name) => !name.startsWith("."));
   if (names.length === 0) return true; // also when one stopped before it wrote its config: nothing is lost
   if (!resume)

@@ -1,0 +1,32 @@
+/* vaekit's public functions for a browser, by task. A table of contents: no logic stands here. */
+
+/* Data and configs. */
+
+export { applySet, type Config, type PartialConfig, parseConfig } from "./config.ts";
+export type { Dataset, Examples, SplitOptions, Splits } from "./data/dataset.ts";
+export { fingerprinted } from "./data/fingerprint.ts";
+export { readIdx } from "./data/idx.web.ts";
+export { splitShuffled } from "./data/split.ts";
+export { sprites } from "./data/sprites.ts";
+
+/* Train, in a worker. Runs lie in the browser's private file system, and have the files of a run directory. */
+
+export { type RunFiles, readRun, writeRun } from "./storage/transfer.web.ts";
+export type { ProgressEvent } from "./train/options.ts";
+export { type TabTrainOptions as TrainOptions, type TabTrainResult as TrainResult, train } from "./train/train.web.ts";
+
+/* Use a trained model. */
+
+export { encode } from "./apps/encode.ts";
+export { type GenerateOptions, generate, type Images } from "./apps/generate.ts";
+export { type InterpolateOptions, interpolate } from "./apps/interpolate.ts";
+export { type Reconstructions, reconstruct } from "./apps/reconstruct.ts";
+export { type TraverseOptions, traverse } from "./apps/traverse.ts";
+export type { Inference, Posteriors } from "./models/inference.ts";
+export { load, type OpenRun } from "./models/open.web.ts";
+export type { WebDevice } from "./runtime/devices.ts";
+export type { WebOptions } from "./runtime/ort.web.ts";
+
+/* The errors that a caller may meet. */
+
+export { DataError, NumericalError, RunError, ShapeError, UsageError, VaekitError } from "./errors.ts";

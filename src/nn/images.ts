@@ -1,0 +1,55 @@
+import { add } from "../graph/ops/arithmetic.ts";
+import { reshape } from "../graph/ops/structure.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Layer } from "./dense.ts";
+import { type DecoderNetwork, withValues } from "./networks.ts";
+import { type Scope, zeros } from "./parameters.ts";
+
+/* What networks of images have in common: maps, channels last, and the head that makes an image of one. */
+
+export type Two = readonly [number, number];
+
+export interface FeatureMap {
+  readonly size: Two;
+  readonly channels: number;
+}
+
+export const both = <T>(f: (axis: 0 | 1) => T): readonly [T, T] => [f(0), f(1)];
+
+/** Height, width and channels of an image (height, width) or (height, width, channels). */
+export function imageOf([height, width, channels = 1]: readonly number[]): FeatureMap {
+  return { size: [height!, width!], channels };
+}
+
+export const sizeOf = ({ size, channels }: FeatureMap): number => size[0] * size[1] * channels;
+
+/** A series (length) or (length, channels), as an image of one row. */
+export function seriesOf([length, channels = 1]: readonly number[]): FeatureMap {
+  return { size: [1, length!], channels };
+}
+
+/** (rows, ...) → (rows, height, width, channels). */
+export const imagesOf = (x: Tensor, { size, channels }: FeatureMap): Tensor =>
+  reshape(x, [x.shape[0]!, ...size, channels]);
+
+/**
+ * A decoder's last layer.
+ * @param layerAt declares the layer, without a bias, from the map to so many channels
+ *
+ * A head's bias is one number for each pixel, not for each channel: only so can a decoder start at the data's mean.
+ */
+export function imageHead(
+  image: FeatureMap,
+  map: FeatureMap,
+  layerAt: (at: Scope, channels: number) => Layer,
+): DecoderNetwork["head"] {
+  return (at, { values = 1, bias = zeros } = {}) => {
+    const size = sizeOf(image) * values;
+    const layer = layerAt(at, image.channels * values);
+    const offset = at.parameter("bias", [size], bias);
+    return (h, shape) => {
+      const y = reshape(layer(imagesOf(h, map)), [h.shape[0]!, size]); // a long last axis: adding is fast so
+      return reshape(add(y, offset), withValues(shape, values));
+    };
+  };
+}

@@ -1,0 +1,160 @@
+import { applySet, type Config, parseConfig } from "../config.ts";
+import type { Splits } from "../data/dataset.ts";
+import { RunError } from "../errors.ts";
+import { findLikelihood } from "../models/likelihood.ts";
+import { type RunRecord, readRecord, writeRecord } from "../models/record.ts";
+import type { Backend } from "../runtime/backend.ts";
+import type { Storage } from "../storage/storage.ts";
+import { version } from "../version.ts";
+import type { Prepared, ProgressEvent } from "./options.ts";
+import { adviceOn, prepareTraining } from "./prepare.ts";
+import { checkData, isFresh, resumedConfig } from "./resume.ts";
+import type { Helpers } from "./team.ts";
+import { type TrainResult, trainModel } from "./train.ts";
+
+/** How a run is trained, the same wherever it is. */
+export interface RunOptions {
+  /** A config as a user writes it: every key may be left out. */
+  readonly config?: unknown;
+  /** What messages call the config, such as its file. */
+  readonly configName?: string | undefined;
+  /** Settings over the config, such as "model.latent=50". */
+  readonly set?: readonly string[] | undefined;
+  readonly epochs?: number | undefined;
+  readonly steps?: number | undefined;
+  readonly minutes?: number | undefined;
+  readonly seed?: number | undefined;
+  /** Goes on from the newest checkpoint of an earlier call for the same run. */
+  readonly resume?: boolean | undefined;
+  readonly threads?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
+}
+
+/** Where a run is trained: in Node or in a browser. */
+export interface RunPlace {
+  readonly storage: Storage;
+  load(config: Config): Promise<Splits>;
+  /** What the record names as the source of the data; null for data handed over in memory. */
+  readonly source: string | null;
+  /** @param begun the device that the run began on; undefined for a new run */
+  backend(threads: number | undefined, begun: string | undefined): Promise<Backend>;
+  helpers(backend: Backend): Promise<Helpers | undefined>;
+  /** In words: operating system and engine, for the record. */
+  readonly platform: string;
+  /** Memory that may be used, where that is known. */
+  readonly memoryBytes?: number | undefined;
+}
+
+/**
+ * Trains a VAE and leaves a run behind: config.json, environment.json, metrics.jsonl, checkpoints/ and model/.
+ * @throws UsageError for a wrong config or option; RunError for a run that cannot be written to or gone on with, which
+ * stays as it was; DataError for data that cannot be read or modelled; NumericalError when training diverges
+ */
+export async function trainRun(options: RunOptions, place: RunPlace): Promise<TrainResult> {
+  const { storage } = place;
+  const run = storage.location;
+  const fresh = await isFresh(storage, options.resume ?? false);
+  // What can be refused is refused before anything is written: a new run's directory appears when training begins.
+  const ready = fresh ? await prepare(configOf(options, {}), place) : undefined;
+  const opened = fresh ? await place.backend(options.threads, undefined) : undefined;
+  const unlock = await storage.lock();
+  try {
+    // While the data were read and checked, which takes its time, another program may have trained here.
+    if (fresh && !(await isFresh(storage, options.resume ?? false)))
+      throw new RunError(`${run}: another program has begun this run meanwhile; resume it again`);
+    const record = fresh ? undefined : await readRecord(storage);
+    const change = (stored: unknown) => configOf(options, stored);
+    const { config, data, vae } = ready ?? (await prepare(await resumedConfig(storage, record, change), place));
+    if (record) checkData(run, record, data);
+    // The last bits of a matrix product may depend on how many threads share it.
+    const backend = opened ?? (await place.backend(options.threads ?? record?.threads, record?.device));
+    const advice = fresh ? adviceOn(config, data) : undefined;
+    if (advice) options.onProgress?.({ kind: "note", text: advice });
+    const { signal } = options;
+    const onProgress = options.resume ? tellingBeginning(run, options) : options.onProgress;
+    return await trainModel(
+      {
+        data,
+        config,
+        vae,
+        storage,
+        backend,
+        helpers: await place.helpers(backend),
+        resume: !fresh,
+        signal,
+        onProgress,
+      },
+      async ({ members }) => {
+        const engine = { ...backend, members };
+        if (record) noteChanges(record, engine, options);
+        await storage.write("config.json", `${JSON.stringify(config, null, 2)}\n`);
+        if (!record) await writeRecord(storage, recordOf(config, data, engine, place));
+      },
+    );
+  } finally {
+    await unlock();
+  }
+}
+
+/** Reads the data, and refuses what can be refused before the run begins. */
+async function prepare(config: Config, place: RunPlace): Promise<Prepared> {
+  findLikelihood(config.model.likelihood.kind);
+  return prepareTraining(config, await place.load(config), place.memoryBytes);
+}
+
+type Engine = Pick<RunRecord, "engine" | "device" | "threads" | "members">;
+
+function recordOf(config: Config, data: Splits, engine: Engine, { platform, source }: RunPlace): RunRecord {
+  return {
+    vaekit: version,
+    engine: engine.engine,
+    device: engine.device,
+    threads: engine.threads,
+    members: engine.members,
+    platform,
+    seed: config.train.seed,
+    data: {
+      source,
+      name: data.train.name,
+      fingerprint: data.train.fingerprint,
+      train: data.train.count,
+      validation: data.validation.count,
+      test: data.test.count,
+    },
+    started: new Date().toISOString(),
+    config,
+  };
+}
+
+/** Says what a resumed run does not have in common with its beginning, where that may change its last bits. */
+function noteChanges(record: RunRecord, engine: Engine, { onProgress }: RunOptions): void {
+  const now = { ...engine, vaekit: version };
+  const changes = (["vaekit", "engine", "device", "threads", "members"] as const).filter(
+    (key) => record[key] !== now[key],
+  );
+  if (changes.length === 0) return;
+  const list = changes.map((key) => `${key} ${record[key]} before, ${now[key]} now`).join("; ");
+  onProgress?.({ kind: "note", text: `Not as the run began (${list}): its numbers may differ in the last bits.` });
+}
+
+/** Where a run was to be resumed and has no checkpoint, says so as it begins. */
+function tellingBeginning(run: string, { onProgress }: RunOptions): RunOptions["onProgress"] {
+  return (event) => {
+    if (event.kind === "start" && event.resumedFrom === undefined)
+      onProgress?.({ kind: "note", text: `${run}: has no checkpoint to resume from: training begins anew.` });
+    onProgress?.(event);
+  };
+}
+
+/** Config, settings and options put together, the latter over the former. */
+function configOf({ config, configName, set, epochs, steps, minutes, seed }: RunOptions, base: unknown): Config {
+  const settings = [
+    ...(set ?? []),
+    ...(epochs === undefined ? [] : [`train.epochs=${epochs}`, "train.steps=null"]),
+    ...(steps === undefined ? [] : [`train.steps=${steps}`, "train.epochs=null"]),
+    ...(minutes === undefined ? [] : [`train.minutes=${minutes}`]),
+    ...(seed === undefined ? [] : [`train.seed=${seed}`]),
+  ];
+  return parseConfig(applySet(config ?? base, settings), configName ?? "config");
+}
