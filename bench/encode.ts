@@ -52,7 +52,7 @@ async function open(
   initializeParameters(parameters, layout, vae.parameters, 0);
   const weights = Object.fromEntries(layout.slots.map((slot) => [slot.path, viewOf(parameters, slot)]));
   const trained = { epoch: 0, step: 0, data: data.fingerprint, dataName: data.name };
-  const [format, version] = ["vaekit-model", 1] as const;
+  const [format, version] = ["vaekit-model", 2] as const;
   const description = { format, version, event: data.event, config, weightsSha256: "", trained };
   const own = keep(inference({ description, vae, weights }, await cpuBackend(threads)), ({ close }) => close());
   const args = [join(folder, "pixels"), JSON.stringify(peerModel(spec, data.event))];

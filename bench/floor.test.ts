@@ -39,7 +39,7 @@ test("the operations of a step are those that its graph has", () => {
 });
 
 test("a floor is timed, in every orientation of its products", async () => {
-  const floor = await openFloor(await cpuBackend(1), lower({ y: matmul(x, parameter("weight", [7, 3])) }), 4);
+  const floor = await openFloor(await cpuBackend(1), lower({ y: matmul(x, parameter("weight", [7, 3])) }), 4, 2);
   try {
     expect(floor.flops).toBe(2 * 4 * 7 * 3);
     expect(await floor.seconds()).toBeGreaterThan(0);

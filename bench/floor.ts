@@ -9,7 +9,8 @@ import { median } from "./statistics.ts";
 
 /*
  * The floor of a step: the time of its matrix products alone, at the rate that ONNX Runtime reaches for each of them in
- * its best orientation, on the same threads, with operands that lie in the cache.
+ * its best orientation on one thread, with operands that lie in the cache, and as if threads shared the work without any
+ * loss. (Two threads within one product take longer than that, and longer than half a batch each.)
  */
 
 /** Matrix products of one shape: (short, inner)·(inner, long), or the transpose of that. */
@@ -135,8 +136,17 @@ export interface Floor {
   release(): Promise<void>;
 }
 
-/** Finds the best orientation for each product of a graph. */
-export async function openFloor(backend: Backend, lowered: Pick<Lowered, "values">, batchSize: number): Promise<Floor> {
+/**
+ * Finds the best orientation for each product of a graph.
+ * @param backend of one thread
+ * @param threads that a step has
+ */
+export async function openFloor(
+  backend: Backend,
+  lowered: Pick<Lowered, "values">,
+  batchSize: number,
+  threads: number,
+): Promise<Floor> {
   const products = productsOfGraph(lowered, batchSize);
   const timers: { readonly count: number; readonly one: Measured }[] = [];
   for (const product of products) timers.push({ count: product.count, one: await fastest(backend, product) });
@@ -145,7 +155,7 @@ export async function openFloor(backend: Backend, lowered: Pick<Lowered, "values
     async seconds() {
       let sum = 0;
       for (const { count, one } of timers) sum += count * (await one.time(0.02));
-      return sum;
+      return sum / threads;
     },
     async release() {
       for (const { one } of timers) await one.release();

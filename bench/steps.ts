@@ -1,4 +1,5 @@
 import { writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseConfig } from "../src/config.ts";
 import { lower } from "../src/graph/lower.ts";
@@ -58,7 +59,8 @@ async function run(model: ModelSpec, options: CaseOptions, keep: Keep): Promise<
     about: {
       step: `fetch, ${model.images === "digits" ? "dynamic binarization, " : ""}noise, forward, backward, Adam`,
       ratio: "the other's time over ours, pair by pair: above 1 we are faster",
-      floorShare: "time of the step's matrix products alone, each at the rate measured for its shape, over our time",
+      floorShare:
+        "time of the step's matrix products alone, each at the rate measured for its shape on one thread, shared by the threads without loss, over our time",
       floor: floorText(floor, median(products)),
       stepsPerBlock: block,
       data: data.name,
@@ -76,7 +78,7 @@ function floorText({ flops }: Floor, milliseconds: number): string {
 async function floorOf(model: ModelSpec, { event }: Levels, threads: number | undefined): Promise<Floor> {
   const vae = buildVae(parseConfig(configOf(model), "bench").model, event);
   const outputs = Object.fromEntries(trainingStep(vae).map((tensor, i) => [`output${i}`, tensor]));
-  return openFloor(await cpuBackend(threads), lower(outputs), model.batch);
+  return openFloor(await cpuBackend(1), lower(outputs), model.batch, threads ?? availableParallelism());
 }
 
 /** Largest relative difference of the losses before each of four steps on one batch, from the same weights. */

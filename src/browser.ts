@@ -11,9 +11,10 @@ export { sprites } from "./data/sprites.ts";
 
 /* Train, in a worker. Runs lie in the browser's private file system, and have the files of a run directory. */
 
-export { type RunFiles, readRun, writeRun } from "./storage/transfer.web.ts";
+export { listRuns, type RunFiles, readRun, removeRun, writeRun } from "./storage/transfer.web.ts";
 export type { ProgressEvent } from "./train/options.ts";
-export { type TabTrainOptions as TrainOptions, type TabTrainResult as TrainResult, train } from "./train/train.web.ts";
+export type { TabTrainOptions as TrainOptions } from "./train/tab-messages.ts";
+export { type TabTrainResult as TrainResult, train } from "./train/train.web.ts";
 
 /* Use a trained model. */
 

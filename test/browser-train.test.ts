@@ -159,14 +159,36 @@ describe.skipIf(!chromium)(chromium ? "in headless Chromium" : noChromium, optio
     const refused = (given: Partial<Asked>) =>
       ask<string>(browser, "refused", { ...asked({ run: "refused", config: models.dense }), ...given });
     expect(await refused({ device: "gpu" as never })).toBe(
-      'UsageError: device: expected "wasm" or "webgpu", got "gpu"',
+      'UsageError: train: device: expected "wasm", "webgpu", got "gpu"',
     );
-    expect(await refused({ threads: 0 })).toBe("UsageError: threads: expected a positive integer, got 0");
+    expect(await refused({ threads: 0 })).toBe("UsageError: train: threads: expected an integer from 1 to 1024, got 0");
     expect(await refused({ config: { model: { latnet: 2 } as never } })).toContain('did you mean "latent"?');
     expect(await refused({ runtime: "http://127.0.0.1:9/none.mjs" })).toContain(
       "ONNX Runtime could not be loaded from http://127.0.0.1:9/none.mjs",
     );
     expect(await refused({ run: "dense-wasm" })).toContain("exists and is not empty");
+    expect(await refused({ epoch: 5 } as never)).toContain("train: epoch: unknown key");
+    expect(await refused({ whenLost: "cpu" as never })).toContain('train: whenLost: expected "stop", "wasm"');
+    expect(await refused({ config: { data: { examples: 5 } } })).toContain(
+      "config: data.examples: says how a file is split",
+    );
+    expect(await refused({ config: { ...models.dense, train: { batchSize: 2 ** 30 } } })).toContain("memory");
+  });
+
+  test("runs are listed and removed, and a run that does not fit leaves nothing behind", async () => {
+    const files = await filesIn(join(folder, "dense"));
+    await ask(browser, "put", "kept/a", files);
+    expect(await ask<string[]>(browser, "runs", "kept")).toEqual(["kept/a"]);
+    expect(await ask<string[]>(browser, "runs")).toContain("kept/a");
+    expect(await ask(browser, "failure", "put", "kept/a", files)).toContain("is in this browser's storage already");
+    // A name that is no file's: what was written before it is taken back.
+    expect(await ask(browser, "failure", "put", "kept/b", { ...files, "../x": "" })).toContain("RunError");
+    expect(await ask<string[]>(browser, "runs", "kept")).toEqual(["kept/a"]);
+    await ask(browser, "put", "kept/b", files);
+    await ask(browser, "remove", "kept/a");
+    expect(await ask<string[]>(browser, "runs", "kept")).toEqual(["kept/b"]);
+    expect(await ask(browser, "failure", "remove", "kept/a")).toContain("there is no such run");
+    expect(await ask(browser, "failure", "take", "kept/a")).toContain("there is no such run");
   });
 
   test("a page that is not isolated trains on one thread, without WebGPU where there is none, and says so", async () => {
@@ -178,6 +200,17 @@ describe.skipIf(!chromium)(chromium ? "in headless Chromium" : noChromium, optio
         expect(relative(loss, expected.get("dense")![i]!)).toBeLessThan(1e-4);
       const record = JSON.parse(atob((await ask<Record<string, string>>(plain, "take", "plain"))["environment.json"]!));
       expect(record).toMatchObject({ device: "wasm", threads: 1, engine: expect.stringContaining("onnxruntime-web") });
+      // A run that several threads began goes on with the one that there is.
+      const files = await filesIn(join(folder, "dense"));
+      expect(JSON.parse(atob(files["environment.json"]!)).threads).toBeGreaterThan(1);
+      await ask(plain, "put", "from-many", files);
+      const longer = { ...models.dense, train: { ...models.dense.train, steps: 110 } };
+      const rest = await ask<Trained>(plain, "trainRun", {
+        ...asked({ run: "from-many", config: longer }),
+        resume: true,
+      });
+      expect([rest.step, rest.notes.join()]).toEqual([110, expect.stringMatching(/threads \d+ before, 1 now/)]);
+
       expect(await ask(plain, "refused", asked({ run: "more", config, threads: 2 }))).toContain(
         "it is not cross-origin isolated",
       );

@@ -26,7 +26,7 @@ export function untrained(
   }
   const trained = { epoch: 1, step: 1, data: "0", dataName: "test" };
   return {
-    description: { format: "vaekit-model", version: 1, event, config: parsed, trained, weightsSha256: "" },
+    description: { format: "vaekit-model", version: 2, event, config: parsed, trained, weightsSha256: "" },
     vae,
     weights,
   };

@@ -165,7 +165,7 @@ describe.skipIf(!executable)("in headless Chromium", () => {
     await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1_000_000 });
     const room =
       "no more room \\(it has stored \\d+\\.\\d MB and may store \\d+\\.\\d MB, less where the disk is full\\)";
-    const reason = `the browser .*${room}; remove runs that are no longer needed, or free space on the disk`;
+    const reason = `the browser .*${room}; remove runs that are no longer needed \\(removeRun\\), or free space on the disk`;
     const fill = (file: string) => ask(page, { do: "fill", path, file, bytes: 3_000_000 });
     const at = "^RunError: opfs:/runs/full";
     const untouched = "; the earlier file is untouched";
@@ -284,7 +284,7 @@ describe.skipIf(!executable)("in headless Chromium", () => {
     [
       "in a browser that cannot swap a file",
       "delete FileSystemFileHandle.prototype.createWritable",
-      "this browser cannot replace a file as a whole; use Chromium 110, Firefox 111 or Safari 26, or a later version",
+      "this browser cannot replace a file as a whole; use Chromium 114, Firefox 111 or Safari 26, or a later version",
     ],
     [
       "in a browser that cannot rename",

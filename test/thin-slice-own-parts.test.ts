@@ -72,7 +72,7 @@ test("a likelihood of one's own is registered by name, trained, saved and loaded
   const storage = memoryStorage();
   const weights = Object.fromEntries(program.layout.slots.map((slot) => [slot.path, viewOf(program.parameters, slot)]));
   const trained = { epoch: 1, step: 50, data: "0123456789abcdef", dataName: "mine" };
-  await saveModel(storage, { format: "vaekit-model", version: 1, event: [3], config, trained }, vae, weights);
+  await saveModel(storage, { format: "vaekit-model", version: 2, event: [3], config, trained }, vae, weights);
   const loaded = await loadModel(storage);
   const decode = (model: typeof vae, given: typeof weights) =>
     evaluate(model.decode(input("z", ["batch", 2])).parameters, { ...given, z: [1, -1] }, "float32");

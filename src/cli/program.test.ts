@@ -1,5 +1,6 @@
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { RunError, UsageError } from "../errors.ts";
+import { nodeDevices } from "../runtime/devices.ts";
 import type { TrainOptions, TrainResult } from "../train/train.node.ts";
 import { runCommandLine } from "./program.ts";
 
@@ -150,4 +151,11 @@ test("evaluate takes a million importance samples, and no more", async () => {
   stderr = "";
   expect(await runCommandLine(["evaluate", "run", "--samples", "1000000000"])).toBe(2);
   expect(stderr).toBe('error: --samples: expected a positive integer of at most 1000000, got "1000000000"\n');
+});
+
+test("train --help says where a run computes, and every device that there is", async () => {
+  expect(await runCommandLine(["train", "--help"])).toBe(0);
+  const help = stdout.replaceAll(/\s+/g, " ");
+  expect(help).toContain("(default: cpu, or what the run began on)");
+  expect(help).toContain(`(choices: ${nodeDevices.map((device) => `"${device}"`).join(", ")}`);
 });

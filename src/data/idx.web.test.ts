@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { DataError } from "../errors.ts";
 import { readIdx } from "./idx.web.ts";
 
@@ -44,8 +44,50 @@ test("what is no file of images, or does not go together, is refused with the fi
       Array.from({ length: 4800 }, (_, i) => (i * i) % 251),
     ),
   );
-  expect(await refused(file(whole.slice(0, whole.length / 2), "cut.gz"))).toContain("cut.gz: damaged: its gzip");
+  expect(await refused(file(whole.slice(0, whole.length / 2), "cut.gz"))).toMatch(
+    /^cut\.gz: damaged: its gzip .+ download or copy it again\. Or it has several gzip members, or bytes after its end: unpack it first$/,
+  );
   const broken = whole.slice();
   broken[200]! ^= 255;
   expect(await refused(file(broken, "broken.gz"))).toContain("broken.gz");
+});
+
+/** Gives its first bytes, and then no more: as where it was moved or changed in between. */
+class Unreadable extends File {
+  readonly #given: number;
+  constructor(bytes: Uint8Array<ArrayBuffer>, name: string, given: number) {
+    super([bytes], name);
+    this.#given = given;
+  }
+  readonly #error = () => new DOMException("The file could not be found", "NotFoundError");
+  override slice(start: number, end: number): Blob {
+    return end <= this.#given ? super.slice(start, end) : Object.assign(new Blob(), { arrayBuffer: this.arrayBuffer });
+  }
+  override arrayBuffer = () => Promise.reject(this.#error());
+  override stream() {
+    const error = this.#error();
+    return new ReadableStream<Uint8Array<ArrayBuffer>>({ start: (controller) => controller.error(error) });
+  }
+}
+
+test.each([
+  ["packed", packed(images), 2],
+  ["as it is", images, 2],
+  ["from its first byte on", images, 0],
+])("a file that cannot be read is said to be that, %s", async (_how, bytes, given) => {
+  const error = await readIdx(new Unreadable(bytes, "gone", given)).catch((thrown: unknown) => thrown);
+  expect(error).toBeInstanceOf(DataError);
+  expect((error as Error).message).toBe("gone: cannot be read: The file could not be found; choose or fetch it again");
+});
+
+test("once a packed file is refused, the rest of it is let go of", async () => {
+  const bytes = packed(Uint8Array.from({ length: 200_000 }, (_, i) => i ** 3 % 65_521)); // no IDX
+  const cancel = vi.fn();
+  const endless = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    start: (controller) => controller.enqueue(bytes.slice(0, -9)),
+    cancel,
+  });
+  const chosen = Object.assign(file(bytes, "endless"), { stream: () => endless });
+  await expect(readIdx(chosen)).rejects.toThrow(DataError);
+  await vi.waitFor(() => expect(cancel).toHaveBeenCalled());
 });

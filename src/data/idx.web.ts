@@ -17,18 +17,37 @@ export async function readIdx(images: File, labels?: File): Promise<Examples> {
 }
 
 async function readArray(file: File): Promise<IdxArray> {
-  const head = new Uint8Array(await file.slice(0, 2).arrayBuffer());
-  if (!(head[0] === 0x1f && head[1] === 0x8b)) return decodeIdx(new Uint8Array(await file.arrayBuffer()), file.name);
+  const head = await bytesOf(file.slice(0, 2), file.name);
+  if (!(head[0] === 0x1f && head[1] === 0x8b)) return decodeIdx(await bytesOf(file, file.name), file.name);
   const collector = collectIdx(`${file.name} (unpacked)`, file.size * largestRatio);
   const chunks = file.stream().pipeThrough(new DecompressionStream("gzip")).getReader();
   try {
     for (let read = await chunks.read(); !read.done; read = await chunks.read()) collector.add(read.value);
   } catch (error) {
-    if (error instanceof DataError) throw error;
-    const what = error instanceof Error ? error.message : String(error);
-    throw new DataError(`${file.name}: damaged: its gzip cannot be unpacked (${what}); download or copy it again`, {
-      cause: error,
-    });
+    if (error instanceof DataError) {
+      chunks.cancel(error).catch(() => {}); // nobody waits for the rest
+      throw error;
+    }
+    if (error instanceof DOMException) throw unreadable(file.name, error); // of the file, and not of its content
+    // DecompressionStream takes one gzip member alone, and does not say the same of others in every browser.
+    throw new DataError(
+      `${file.name}: damaged: its gzip cannot be unpacked (${messageOf(error)}); download or copy it again. Or it has several gzip members, or bytes after its end: unpack it first`,
+      { cause: error },
+    );
   }
   return collector.finish();
 }
+
+async function bytesOf(blob: Blob, name: string): Promise<Uint8Array> {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (error) {
+    throw unreadable(name, error);
+  }
+}
+
+/** A file that was moved or changed since it was chosen, or that may not be read. */
+const unreadable = (name: string, error: unknown): DataError =>
+  new DataError(`${name}: cannot be read: ${messageOf(error)}; choose or fetch it again`, { cause: error });
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,4 @@
-import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { type WireWriter, wireWriter } from "./wire.ts";
 
 /*
  * ONNX's protobuf messages (onnx.proto3, IR version 8), as far as a vaekit graph needs them: field numbers are those
@@ -49,12 +49,11 @@ export interface OnnxModelInfo {
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
-type Write = (writer: BinaryWriter) => void;
+type Write = (writer: WireWriter) => void;
 
-// Wire types of protobuf: 0 variable-length integer, 2 length-delimited, 5 four bytes.
-const integer = (writer: BinaryWriter, field: number, value: number) => writer.tag(field, 0).int64(value);
-const text = (writer: BinaryWriter, field: number, value: string) => writer.tag(field, 2).string(value);
-const message = (writer: BinaryWriter, field: number, write: Write) => {
+const integer = (writer: WireWriter, field: number, value: number) => writer.tag(field, 0).int(value);
+const text = (writer: WireWriter, field: number, value: string) => writer.tag(field, 2).string(value);
+const message = (writer: WireWriter, field: number, write: Write) => {
   writer.tag(field, 2).fork();
   write(writer);
   writer.join();
@@ -78,7 +77,7 @@ const node =
         else if ("string" in value) text(w, 4, value.string);
         else for (const item of value.ints) integer(w, 8, item);
         const [kind] = Object.keys(value) as (keyof typeof attributeType)[];
-        w.tag(20, 0).int32(attributeType[kind!]);
+        w.tag(20, 0).int(attributeType[kind!]);
       });
     }
   };
@@ -87,7 +86,7 @@ const initializer =
   ({ name, type, shape, bytes }: OnnxTensor): Write =>
   (writer) => {
     for (const dim of shape) integer(writer, 1, dim);
-    writer.tag(2, 0).int32(type);
+    writer.tag(2, 0).int(type);
     text(writer, 8, name);
     writer.tag(9, 2).bytes(bytes);
   };
@@ -98,7 +97,7 @@ const value =
     text(writer, 1, name);
     message(writer, 2, (typeProto) =>
       message(typeProto, 1, (tensorType) => {
-        tensorType.tag(1, 0).int32(type);
+        tensorType.tag(1, 0).int(type);
         message(tensorType, 2, (shapeProto) => {
           for (const dim of shape)
             message(shapeProto, 1, (w) => (typeof dim === "number" ? integer(w, 1, dim) : text(w, 2, dim)));
@@ -112,14 +111,14 @@ const value =
  * one after the other are one model with the lists of both, as protobuf has it.
  */
 export function encodeSequenceOutput(name: string): Uint8Array {
-  const writer = new BinaryWriter();
+  const writer = wireWriter();
   message(writer, 7, (graph) => {
     message(graph, 1, node({ type: "SequenceEmpty", inputs: [], output: name, attributes: {} }));
     message(graph, 12, (valueInfo) => {
       text(valueInfo, 1, name);
       message(valueInfo, 2, (type) =>
         message(type, 4, (sequence) =>
-          message(sequence, 1, (element) => message(element, 1, (tensor) => tensor.tag(1, 0).int32(onnxType.float32))),
+          message(sequence, 1, (element) => message(element, 1, (tensor) => tensor.tag(1, 0).int(onnxType.float32))),
         ),
       );
     });
@@ -129,7 +128,7 @@ export function encodeSequenceOutput(name: string): Uint8Array {
 
 /** Serializes a graph to the bytes of an ONNX model. */
 export function encodeOnnx(graph: OnnxGraph, info: OnnxModelInfo = {}): Uint8Array {
-  const writer = new BinaryWriter();
+  const writer = wireWriter();
   integer(writer, 1, irVersion);
   text(writer, 2, "vaekit");
   if (info.producerVersion) text(writer, 3, info.producerVersion);

@@ -310,9 +310,9 @@ describe.each(table)("$name", (row) => {
     const { parameters } = await learn(row, 5);
     const storage = memoryStorage();
     const trained = { epoch: 1, step: 5, data: "0123456789abcdef", dataName: "eight" };
-    await saveModel(storage, { format: "vaekit-model", version: 1, event, config, trained }, vae, parameters);
+    await saveModel(storage, { format: "vaekit-model", version: 2, event, config, trained }, vae, parameters);
     const loaded = await loadModel(storage);
-    expect(loaded.description).toMatchObject({ format: "vaekit-model", version: 1, event, config, trained });
+    expect(loaded.description).toMatchObject({ format: "vaekit-model", version: 2, event, config, trained });
     expect(loaded.weights).toEqual(parameters);
     const outputs = async (model: Vae, weights: Readonly<Record<string, Float32Array>>) => {
       const { mean, logvar } = model.encode(input("x", ["batch", ...event]));

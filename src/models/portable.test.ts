@@ -18,7 +18,7 @@ async function saved(value: number, step: number): Promise<Storage> {
     vae.parameters.map(({ path, shape }) => [path, new Float32Array(shape.reduce((a, b) => a * b, 1)).fill(value)]),
   );
   const trained = { epoch: 1, step, data: "0123", dataName: "mine" };
-  await saveModel(storage, { format: "vaekit-model", version: 1, event: [2], config, trained }, vae, weights);
+  await saveModel(storage, { format: "vaekit-model", version: 2, event: [2], config, trained }, vae, weights);
   return storage;
 }
 
@@ -48,7 +48,12 @@ test("two files that stay of two moments are refused with the mend", async () =>
 
 test.each<[string, (json: Record<string, unknown>) => unknown, string]>([
   ["no object", () => null, 'no vaekit model (its "format" is undefined)'],
-  ["a later version", (json) => ({ ...json, version: 2 }), "written by a later version of vaekit (format version 2"],
+  ["a later version", (json) => ({ ...json, version: 3 }), "written by a later version of vaekit (format version 3"],
+  [
+    "an earlier version",
+    (json) => ({ ...json, version: 1 }),
+    "written by an earlier version of vaekit (format version 1",
+  ],
   ["no trained", ({ trained: _, ...json }) => json, "trained: expected an object, got nothing; the file is damaged"],
   [
     "a wrong trained",

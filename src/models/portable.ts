@@ -10,7 +10,8 @@ import { buildVae, type Vae } from "./vae.ts";
 /** What a model file says besides its weights. Data, never code. */
 export interface ModelDescription {
   readonly format: "vaekit-model";
-  readonly version: 1;
+  /** 1 had the weights of hidden dense layers the other way round. */
+  readonly version: 2;
   readonly event: readonly number[];
   readonly config: Config;
   /** SHA-256 of the weights' file in hexadecimal: the two files belong together. */
@@ -127,7 +128,7 @@ export function fitting(
 
 const descriptionSchema = z.object({
   format: z.literal("vaekit-model"),
-  version: z.literal(1),
+  version: z.literal(2),
   event: z.array(z.int().check(z.minimum(1))).check(z.minLength(1)),
   config: z.unknown(),
   weightsSha256: z.string(),
@@ -145,9 +146,13 @@ function parseDescription(text: string, file: string): ModelDescription {
   const { format, version } = (value ?? {}) as { readonly format?: unknown; readonly version?: unknown };
   if (format !== "vaekit-model")
     throw new RunError(`${file}: no vaekit model (its "format" is ${JSON.stringify(format)}); ${rewrite}`);
-  if (version !== 1)
+  if (version === 1)
     throw new RunError(
-      `${file}: written by a later version of vaekit (format version ${JSON.stringify(version)}, this one reads 1); upgrade vaekit`,
+      `${file}: written by an earlier version of vaekit (format version 1, this one reads 2), which stored weights in another order; train the model again in another directory`,
+    );
+  if (version !== 2)
+    throw new RunError(
+      `${file}: written by a later version of vaekit (format version ${JSON.stringify(version)}, this one reads 2); upgrade vaekit`,
     );
   const description = checkShape(value, descriptionSchema, file, mend);
   return { ...description, config: configIn(description.config, file) };

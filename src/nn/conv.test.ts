@@ -87,3 +87,14 @@ test("options that are not known are refused where the layer is declared, before
     convTranspose(root, 4, 6, { ...options, ...window, stride: 2, padding: 0, outputPadding: 1 })(x).shape,
   ).toEqual(["batch", 10, 14, 6]);
 });
+
+test("before a gate, a layer gives twice the outputs and starts as without", () => {
+  for (const layer of Object.values(layers)) {
+    const made = (gated: boolean) => {
+      const { root, specs } = parameterTree();
+      const y = layer(root, 4, 6, { kernel: 3, initialization: "glorot", gated })(x);
+      return { channels: y.shape[3], bias: specs[1]!.shape, start: specs[0]!.initializer };
+    };
+    expect(made(true)).toEqual({ ...made(false), channels: 12, bias: [12] });
+  }
+});

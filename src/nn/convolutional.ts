@@ -2,7 +2,7 @@ import { reshape } from "../graph/ops/structure.ts";
 import type { Pair } from "../graph/ops/window.ts";
 import { labelled } from "../graph/tensor.ts";
 import { conv, convTranspose } from "./conv.ts";
-import { activated, dense, featuresBefore, type Initialization, mlp, type Nonlinearity, nonlinear } from "./dense.ts";
+import { activated, dense, type Initialization, mlp, type Nonlinearity, nonlinear } from "./dense.ts";
 import { both, type FeatureMap, imageHead, imageOf, imagesOf, seriesOf, sizeOf, type Two } from "./images.ts";
 import { type DecoderNetwork, type EncoderNetwork, headInitialization } from "./networks.ts";
 import type { Scope } from "./parameters.ts";
@@ -102,10 +102,10 @@ export function convEncoder(
 ): EncoderNetwork {
   const image = mapOf(event, series);
   const steps = stepsFrom(image, series, layers, refuse);
-  const convolutions = steps.map(({ larger, smaller, window }, i) => {
-    const outputs = featuresBefore(activation, smaller.channels);
-    return conv(scope.at(`layers.${i}`), larger.channels, outputs, { ...window, initialization });
-  });
+  const gated = activation === "gate";
+  const convolutions = steps.map(({ larger, smaller, window }, i) =>
+    conv(scope.at(`layers.${i}`), larger.channels, smaller.channels, { ...window, initialization, gated }),
+  );
   const maps = activated(scope, "layers", convolutions, activation);
   const flat = sizeOf(steps.at(-1)!.smaller);
   const { layer, features } = mlp(scope, flat, { hidden, activation, initialization });
@@ -130,12 +130,14 @@ export function convDecoder(
   const steps = mirrored.toReversed();
   const { layer, features: width } = mlp(scope, latent, { hidden, activation, initialization });
   const smallest = steps[0]!.smaller;
-  const map = dense(scope.at("map"), width, featuresBefore(activation, sizeOf(smallest)), { initialization });
+  const gated = activation === "gate";
+  const map = dense(scope.at("map"), width, sizeOf(smallest), { initialization, gated });
   const transposed = steps.slice(0, -1).map(({ larger, smaller, window, outputPadding }, i) =>
-    convTranspose(scope.at(`layers.${i}`), smaller.channels, featuresBefore(activation, larger.channels), {
+    convTranspose(scope.at(`layers.${i}`), smaller.channels, larger.channels, {
       ...window,
       outputPadding,
       initialization,
+      gated,
     }),
   );
   const maps = activated(scope, "layers", transposed, activation);

@@ -16,9 +16,8 @@ export type Activation = keyof typeof activations;
 /** What follows a layer: an activation, or a gate, for which the layer gives twice the features. */
 export type Nonlinearity = Activation | "gate";
 
-/** How many features a layer gives for what is to follow it. */
-export const featuresBefore = (nonlinearity: Nonlinearity, features: number): number =>
-  nonlinearity === "gate" ? 2 * features : features;
+/** How many features a layer gives so that so many are there after a gate, if one follows. */
+export const beforeGate = (features: number, gated: boolean): number => (gated ? 2 * features : features);
 
 /** An activation of x, or the gate a·σ(b) of the halves a and b of an axis of x (Dauphin et al. 2017, eq. 1). */
 export function nonlinear(x: Tensor, nonlinearity: Nonlinearity, axis: number): Tensor {
@@ -27,7 +26,7 @@ export function nonlinear(x: Tensor, nonlinearity: Nonlinearity, axis: number): 
   return mul(a, sigmoid(b));
 }
 
-/** Initializations of a weight (inputs, outputs), by variance. */
+/** Initializations of a weight (inputs, outputs), by variance. Before a gate, outputs are those that pass it. */
 export const initializations = {
   /** N(0, 1/inputs): LeCun et al. (1998). */
   lecun: (inputs) => ({ kind: "normal", standardDeviation: Math.sqrt(1 / inputs) }),
@@ -42,17 +41,23 @@ export interface DenseOptions {
   readonly initialization: Initialization;
   /** How the bias starts. Default: 0. */
   readonly bias?: Initializer;
+  /** A gate follows: the layer gives twice the outputs, and its initialization counts those that pass. Default: false. */
+  readonly gated?: boolean;
 }
 
-/** x·W + b: (rows, inputs) → (rows, outputs). Declares `weight` (inputs, outputs) and `bias` (outputs). */
+/**
+ * x·W + b: (rows, inputs) → (rows, outputs), or (rows, 2·outputs) for a gate. Declares `weight` (inputs, outputs) and
+ * `bias` (outputs), or of twice the outputs.
+ */
 export function dense(
   scope: Scope,
   inputs: number,
   outputs: number,
-  { initialization, bias = zeros }: DenseOptions,
+  { initialization, bias = zeros, gated = false }: DenseOptions,
 ): Layer {
-  const weight = scope.parameter("weight", [inputs, outputs], initializations[initialization](inputs, outputs));
-  const offset = scope.parameter("bias", [outputs], bias);
+  const given = beforeGate(outputs, gated);
+  const weight = scope.parameter("weight", [inputs, given], initializations[initialization](inputs, outputs));
+  const offset = scope.parameter("bias", [given], bias);
   return (x) => linear(x, weight, offset);
 }
 
@@ -74,7 +79,7 @@ export function mlp(
   const widths = [inputs, ...hidden];
   const layers = hidden.map((width, i): Layer => {
     const at = scope.at(`hidden.${i}`);
-    const outputs = featuresBefore(activation, width);
+    const outputs = beforeGate(width, activation === "gate");
     const weight = at.parameter("weight", [outputs, widths[i]!], initializations[initialization](widths[i]!, width));
     const bias = at.parameter("bias", [outputs], zeros);
     return (x) => {

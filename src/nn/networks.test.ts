@@ -282,3 +282,20 @@ test("whatever the sizes, a decoder gives exactly the event, from the map at whi
   );
   expect(built).toBeGreaterThan(20);
 });
+
+test("before a gate, glorot counts the outputs that pass, in dense layers as in convolutions", () => {
+  const limitsOf = (activation: "relu" | "gate") => {
+    const { root, specs } = parameterTree();
+    const own = { layers, hidden: [3], activation, initialization: "glorot" } as const;
+    convEncoder(root.at("e"), [7, 5], own, refuse);
+    convDecoder(root.at("d"), 2, [7, 5], { ...own, layers: layers.toReversed() }, refuse);
+    return Object.fromEntries(
+      specs.flatMap(({ path, initializer }) => (initializer.kind === "uniform" ? [[path, initializer.limit]] : [])),
+    );
+  };
+  const gated = limitsOf("gate");
+  expect(gated).toEqual(limitsOf("relu"));
+  expect(gated["e.hidden.0.weight"]).toBe(Math.sqrt(6 / (24 + 3)));
+  expect(gated["d.map.weight"]).toBe(Math.sqrt(6 / (3 + 24)));
+  expect(Object.keys(gated)).toHaveLength(6);
+});

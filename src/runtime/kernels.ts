@@ -94,7 +94,7 @@ export interface Kernels {
   /**
    * One step of Adam, in place: Kingma & Ba (2015), algorithm 1, in the efficient order given after it, with
    * ε̂ = ε·√(1-β₂ᵗ), which makes the two the same. Numbers below the smallest normal float32, 1.2e-38, are slow, so that
-   * first moments are rounded to multiples of 1e-35 and second ones are at least 1e-33.
+   * first moments are rounded to multiples of 6e-33 and second ones are at least 1e-33.
    * All four arrays of one length; `first` and `second` are the moments, zeros before step 1.
    */
   adam(

@@ -34,6 +34,7 @@ export function nodeBackend(device: NodeDevice, threads: number = availableParal
   if (!backend) {
     backend = open(device, threads);
     backends.set(key, backend);
+    backend.catch(() => backends.delete(key)); // the next call tries again
   }
   return backend;
 }
@@ -76,8 +77,9 @@ async function checkGraphics(ort: typeof Ort): Promise<void> {
     const session = await ort.InferenceSession.create(probe(), sessionOptions("webgpu"));
     await session.release();
   } catch (error) {
+    const reason = (error instanceof Error ? error.message : String(error)).replaceAll(/\s+/g, " ").trim();
     throw new UsageError(
-      'device: this machine offers no WebGPU (its driver for Vulkan, Direct3D 12 or Metal was not found); take device "cpu"',
+      `device: this machine offers no WebGPU (ONNX Runtime says: ${reason}); take device "cpu", or install a driver for Vulkan, Direct3D 12 or Metal`,
       { cause: error },
     );
   }

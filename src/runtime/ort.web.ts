@@ -37,7 +37,7 @@ export async function webBackend(options: WebOptions = {}): Promise<Backend> {
   const { device = "wasm", runtime, wasmPaths } = options;
   if (!webDevices.includes(device))
     throw new UsageError(`device: expected ${webDevices.map((name) => `"${name}"`).join(" or ")}, got "${device}"`);
-  const threads = threadsOf(options.threads);
+  const threads = threadsOf(options.threads, runtime ?? device);
   if (device === "webgpu") await checkAdapter();
   const ort = await load(device, runtime);
   ort.env.wasm.numThreads = threads; // of all sessions, and fixed once there is one
@@ -52,16 +52,28 @@ export async function webBackend(options: WebOptions = {}): Promise<Backend> {
   return pausing(backend, device === "webgpu" ? () => lostDevice(ort) : undefined);
 }
 
-function threadsOf(threads: number | undefined): number {
-  if (threads !== undefined && !(Number.isSafeInteger(threads) && threads >= 1))
-    throw new UsageError(`threads: expected a positive integer, got ${threads}`);
-  const isolated = globalThis.crossOriginIsolated === true;
-  if (threads !== undefined && threads > 1 && !isolated)
+/** Threads by module of ONNX Runtime: its first session settles them. */
+const settled = new Map<string, number>();
+
+function threadsOf(asked: number | undefined, module: string): number {
+  if (asked !== undefined && !(Number.isSafeInteger(asked) && asked >= 1 && asked <= 1024))
+    throw new UsageError(`threads: expected an integer from 1 to 1024, got ${asked}`);
+  if (asked !== undefined && asked > mostWebThreads())
     throw new UsageError(
-      `threads: this page may have 1, not ${threads}: it is not cross-origin isolated; send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp with it`,
+      `threads: this page may have 1, not ${asked}: it is not cross-origin isolated; send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy: require-corp with it`,
     );
-  return threads ?? (isolated ? Math.min(mostThreads, navigator.hardwareConcurrency || 1) : 1);
+  const before = settled.get(module);
+  if (asked !== undefined && before !== undefined && asked !== before)
+    throw new UsageError(
+      `threads: expected ${before}, with which ONNX Runtime was started here, got ${asked}; leave threads out, or compute in a worker of its own`,
+    );
+  const threads = before ?? asked ?? Math.min(mostThreads, mostWebThreads(), navigator.hardwareConcurrency || 1);
+  settled.set(module, threads);
+  return threads;
 }
+
+/** Without shared memory there is one thread. */
+export const mostWebThreads = (): number => (globalThis.crossOriginIsolated === true ? 1024 : 1);
 
 async function load(device: WebDevice, runtime: string | undefined): Promise<WebOrt> {
   try {
@@ -96,10 +108,11 @@ export class DeviceLostError extends RunError {}
 /** The same backend, which lets its thread hear messages now and then, and tells when its device is lost. */
 function pausing(backend: Backend, lost: (() => Promise<string>) | undefined): Backend {
   let paused = performance.now();
+  let isLost = false;
   let loss: Promise<never> | undefined; // of the device, which is there with the first session
   const pause = async (): Promise<void> => {
     if (performance.now() - paused < millisecondsBetweenPauses) return;
-    await new Promise((resolve) => setTimeout(resolve));
+    await turn();
     paused = performance.now();
   };
   /** Work on a device that is lost may wait for ever, or fail in ways of its own. */
@@ -117,6 +130,7 @@ function pausing(backend: Backend, lost: (() => Promise<string>) | undefined): B
   };
   const watch = async (): Promise<never> => {
     const reason = await lost!();
+    isLost = true;
     throw new DeviceLostError(`the graphics device was lost: ${reason || "the browser gives no reason"}`);
   };
   return {
@@ -133,9 +147,24 @@ function pausing(backend: Backend, lost: (() => Promise<string>) | undefined): B
           const run = executable.bind(feeds, fetches);
           return () => guarded(run);
         },
-        release: () => executable.release(),
+        async release() {
+          if (isLost) return; // what is on a lost device is gone, and to wait for it might be for ever
+          await executable.release();
+        },
       };
       return guardedExecutable;
     },
   };
+}
+
+/** Lets a thread hear messages. Not by a timer: those of a page in the background wait for a second or a minute. */
+function turn(): Promise<void> {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((resolve) => {
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(undefined);
+  });
 }

@@ -134,3 +134,17 @@ export async function removeLeftovers(parts: readonly string[]): Promise<void> {
 export function nameOf(error: unknown): string | undefined {
   return error instanceof DOMException ? error.name : undefined;
 }
+
+/** Names of the folders in a folder; none where that is not there. */
+export async function childFolders(parts: readonly string[]): Promise<string[]> {
+  const folder = await orNone(folderOf(parts));
+  const names: string[] = [];
+  if (folder) for await (const [name, { kind }] of folder.entries()) if (kind === "directory") names.push(name);
+  return names;
+}
+
+/** Removes a folder with all that is in it. */
+export async function removeFolder(parts: readonly string[]): Promise<void> {
+  const above = await folderOf(parts.slice(0, -1));
+  await above.removeEntry(parts.at(-1)!, { recursive: true });
+}

@@ -28,7 +28,7 @@ const problems: Readonly<Record<string, readonly [reason: string, mend: string]>
   [ours.insecure]: ["browsers keep files for secure pages only", "open the page by https://, or on localhost"],
   [ours.tooOld]: [
     "this browser cannot replace a file as a whole",
-    "use Chromium 110, Firefox 111 or Safari 26, or a later version",
+    "use Chromium 114, Firefox 111 or Safari 26, or a later version",
   ],
   [ours.notFolder]: [
     "a part of its path is a file, not a folder",
@@ -43,7 +43,7 @@ const problems: Readonly<Record<string, readonly [reason: string, mend: string]>
   NoModificationAllowedError: ["other code of this site has it open", "close the site's other tabs and try again"],
 };
 
-const makeRoom = "remove runs that are no longer needed, or free space on the disk";
+const makeRoom = "remove runs that are no longer needed (removeRun), or free space on the disk";
 
 /** How much this site has stored, and may. */
 async function stored(): Promise<string> {

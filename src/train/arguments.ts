@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { above0, checkOptions, expected, integer, options, section, text } from "../config.fields.ts";
+import { above0, checkOptions, choice, expected, integer, options, section, text } from "../config.fields.ts";
 import type { Splits } from "../data/dataset.ts";
 import { type NodeDevice, nodeDevices } from "../runtime/devices.ts";
 import { isRecord } from "../show.ts";
@@ -14,11 +14,8 @@ export interface TrainOptions extends RunOptions {
   readonly device?: NodeDevice | undefined;
 }
 
-const schema = section({
-  data: z.custom(
-    (data) => (typeof data === "string" && data !== "") || isRecord(data),
-    expected('a file, a folder, "sprites", or data in memory, { train, validation, test }'),
-  ),
+/** Those of `RunOptions`, which are the same wherever a run is trained. */
+export const runFields = {
   out: text("the run directory"),
   config: z.optional(z.unknown()),
   configName: z.optional(text("a name")),
@@ -29,9 +26,17 @@ const schema = section({
   seed: z.optional(options.seed),
   resume: z.optional(z.boolean(expected("true or false"))),
   threads: options.threads,
-  device: z.optional(z.enum(nodeDevices, expected('"cpu" or "webgpu"'))),
   signal: options.signal,
   onProgress: options.onProgress,
+} satisfies Record<"out" | keyof RunOptions, z.ZodMiniType>;
+
+const schema = section({
+  ...runFields,
+  data: z.custom(
+    (data) => (typeof data === "string" && data !== "") || isRecord(data),
+    expected('a file, a folder, "sprites", or data in memory, { train, validation, test }'),
+  ),
+  device: z.optional(choice(nodeDevices)),
 } satisfies Record<keyof TrainOptions, z.ZodMiniType>);
 
 /** @throws UsageError naming each option that is unknown, missing or of a wrong type */

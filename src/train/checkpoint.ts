@@ -17,7 +17,8 @@ export interface Best {
 
 /** Everything of a run that is not a tensor, so that a resumed run goes on to the bit. */
 export interface TrainingState {
-  readonly version: 1;
+  /** 1 had the weights of hidden dense layers the other way round. */
+  readonly version: 2;
   /** Optimizer steps taken: the epoch, the place in it and every draw follow from it. */
   readonly step: number;
   /** Sums of the epoch so far, by term, and of what they were summed over. */
@@ -38,7 +39,7 @@ export interface TrainingState {
 
 const count = z.int().check(z.minimum(0));
 const stateSchema: z.ZodMiniType<TrainingState> = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   step: count,
   epochSums: z.catchall(z.object({}), z.number()),
   epochSteps: count,
@@ -118,7 +119,7 @@ export async function loadCheckpoint(
 
   const { tensors, metadata } = advised(advice, () => decodeSafetensors(bytes, file));
   const stored = advised(advice, () => readJson(metadata.state ?? "", `${file}: training state`, damaged));
-  refuseLaterVersion(stored, file);
+  refuseOtherVersion(stored, file);
   return advised(advice, () => {
     const state = checkShape(stored, stateSchema, `${file}: training state`, damaged);
     for (const [objective, skips] of program.skipped) Object.assign(skips, state.skipped[objective]);
@@ -150,10 +151,14 @@ async function adviceOnDamage(storage: Storage, before: string | undefined): Pro
   return `It is the only checkpoint of the run: to train on, begin a new run in another directory${model}`;
 }
 
-function refuseLaterVersion(state: unknown, file: string): void {
+function refuseOtherVersion(state: unknown, file: string): void {
   const version = (state as { readonly version?: unknown } | null)?.version;
-  if (typeof version === "number" && version > 1)
+  if (version === 1)
     throw new RunError(
-      `${file}: written by a later version of vaekit (state version ${version}, this one reads 1); upgrade vaekit`,
+      `${file}: written by an earlier version of vaekit (state version 1, this one reads 2), which stored weights in another order; begin a new run in another directory`,
+    );
+  if (typeof version === "number" && version > 2)
+    throw new RunError(
+      `${file}: written by a later version of vaekit (state version ${version}, this one reads 2); upgrade vaekit`,
     );
 }

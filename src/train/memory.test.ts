@@ -52,3 +52,13 @@ test("levels of a residual network and layers of a series have keys of their own
   const series = { kind: "conv1d" as const, layers: [{ channels: 3000 }], hidden: [4] };
   expect(keyOf({ model: { encoder: series }, train }, [40], 1e6)).toBe("model.encoder.layers.0.channels = 3000");
 });
+
+test("blocks are a key as well, one number or one of each level, however many layers there are beside them", () => {
+  const train = { batchSize: 4 };
+  const keyWith = (encoder: object) =>
+    keyOf({ model: { encoder: { kind: "residual", channels: [4, 4], hidden: [8], ...encoder } }, train }, [8, 8], 8e5);
+  expect(keyWith({ blocks: 1 })).toBe("enough");
+  expect(keyWith({ blocks: 12 })).toBe("model.encoder.blocks = 12");
+  expect(keyWith({ blocks: [1, 14] })).toBe("model.encoder.blocks.1 = 14");
+  expect(keyWith({ blocks: 12, hidden: Array.from({ length: 13 }, () => 13) })).toBe("model.encoder.blocks = 12");
+});

@@ -64,7 +64,7 @@ function mostCostly(config: Config, event: readonly number[]): { readonly key: s
   const rows = train.microBatch === null ? "batchSize" : "microBatch";
   const { encoder, decoder } = model;
   const given = (network: NetworkConfig, key: string, modelWith: (network: NetworkConfig) => Partial<typeof model>) =>
-    largest(sizesOf(network, key)).map(({ without, ...size }) => ({
+    sizesOf(network, key).map(({ without, ...size }) => ({
       ...size,
       without: { ...config, model: { ...model, ...modelWith(without) } },
     }));
@@ -83,22 +83,30 @@ function mostCostly(config: Config, event: readonly number[]): { readonly key: s
   return sizes[left.indexOf(Math.min(...left))]!;
 }
 
-/** Sizes of a network that are tried at most: each takes milliseconds, and lists may be long. */
+/** Sizes of each list that are tried at most: lists may be long, and each try builds the network anew. */
 const mostTried = 12;
 
 const largest = <Size extends { readonly value: number }>(sizes: readonly Size[]): readonly Size[] =>
   sizes.toSorted((a, b) => b.value - a.value).slice(0, mostTried);
 
 /** The sizes of a network, each with the network that has 1 in its place. */
-function sizesOf(network: NetworkConfig, key: string): { key: string; value: number; without: NetworkConfig }[] {
+function sizesOf(
+  network: NetworkConfig,
+  key: string,
+): readonly { readonly key: string; readonly value: number; readonly without: NetworkConfig }[] {
   const size = (place: string, value: number, without: NetworkConfig) => ({ key: `${key}.${place}`, value, without });
-  const { hidden } = network;
-  const units = hidden.map((value, i) => size(`hidden.${i}`, value, { ...network, hidden: hidden.with(i, 1) }));
+  const sizes = (name: string, values: readonly number[], having: (values: readonly number[]) => NetworkConfig) =>
+    largest(values.map((value, i) => size(`${name}.${i}`, value, having(values.with(i, 1)))));
+  const units = sizes("hidden", network.hidden, (hidden) => ({ ...network, hidden }));
   if (network.kind === "mlp") return units;
   if (network.kind === "residual") {
-    const channels = network.channels ?? [];
+    const depths =
+      typeof network.blocks === "number"
+        ? [size("blocks", network.blocks, { ...network, blocks: 1 })]
+        : sizes("blocks", network.blocks, (blocks) => ({ ...network, blocks }));
     return [
-      ...channels.map((value, i) => size(`channels.${i}`, value, { ...network, channels: channels.with(i, 1) })),
+      ...sizes("channels", network.channels ?? [], (channels) => ({ ...network, channels })),
+      ...depths,
       ...units,
     ];
   }
@@ -109,7 +117,7 @@ function sizesOf(network: NetworkConfig, key: string): { key: string; value: num
       layers: layers.with(i, { ...layer, channels: 1 }),
     } as NetworkConfig),
   );
-  return [...narrow, ...units];
+  return [...largest(narrow), ...units];
 }
 
 const units = ["bytes", "kB", "MB", "GB", "TB", "PB", "EB"];

@@ -39,10 +39,14 @@ export function adviceOn(config: Config, { train: { event, count } }: Splits): s
     );
   const { objective } = config;
   const steps = stepsOf(config, count);
-  if (objective.kind === "capacity" && steps !== null && capacityAt(objective, steps) < objective.to)
-    advice.push(
-      `The capacity rises from ${objective.from} to ${objective.to} nats over ${objective.steps} steps, and the run has ${steps}: it ends at ${capacityAt(objective, steps).toPrecision(2)} nats. --set objective.steps=${Math.ceil(steps / 2)} would reach it half way.`,
-    );
+  // With as many steps as the run, C is one of its own short of the end.
+  if (objective.kind === "capacity" && steps !== null && steps < objective.steps) {
+    const last = Number(capacityAt(objective, steps).toPrecision(3));
+    if (last < objective.to)
+      advice.push(
+        `The capacity rises from ${objective.from} to ${objective.to} nats over ${objective.steps} steps, and the run has ${steps}: it ends at ${last} nats. --set objective.steps=${Math.ceil(steps / 2)} would reach it half way.`,
+      );
+  }
   return advice.length === 0 ? undefined : advice.join("\n");
 }
 

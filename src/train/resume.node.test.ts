@@ -183,8 +183,8 @@ const refusals: Readonly<
     ],
   },
   "a state of a later version": {
-    alter: editState((state) => Object.assign(state, { version: 2 })),
-    says: ["written by a later version of vaekit (state version 2, this one reads 1); upgrade vaekit"],
+    alter: editState((state) => Object.assign(state, { version: 3 })),
+    says: ["written by a later version of vaekit (state version 3, this one reads 2); upgrade vaekit"],
   },
   "a checkpoint under another name": {
     alter: (run) => renameSync(join(run, newest), join(run, "checkpoints/step-000000000009.safetensors")),

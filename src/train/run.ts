@@ -1,6 +1,6 @@
 import { applySet, type Config, parseConfig } from "../config.ts";
 import type { Splits } from "../data/dataset.ts";
-import { RunError } from "../errors.ts";
+import { RunError, UsageError } from "../errors.ts";
 import { findLikelihood } from "../models/likelihood.ts";
 import { type RunRecord, readRecord, writeRecord } from "../models/record.ts";
 import type { Backend } from "../runtime/backend.ts";
@@ -37,8 +37,11 @@ export interface RunPlace {
   load(config: Config): Promise<Splits>;
   /** What the record names as the source of the data; null for data handed over in memory. */
   readonly source: string | null;
-  /** @param begun the device that the run began on; undefined for a new run */
-  backend(threads: number | undefined, begun: string | undefined): Promise<Backend>;
+  /**
+   * @param threads as asked for
+   * @param begun with what the run began, which is taken where it is to be had here; undefined for a new run
+   */
+  backend(threads: number | undefined, begun: RunRecord | undefined): Promise<Backend>;
   helpers(backend: Backend): Promise<Helpers | undefined>;
   /** In words: operating system and engine, for the record. */
   readonly platform: string;
@@ -56,7 +59,7 @@ export async function trainRun(options: RunOptions, place: RunPlace): Promise<Tr
   const run = storage.location;
   const fresh = await isFresh(storage, options.resume ?? false);
   // What can be refused is refused before anything is written: a new run's directory appears when training begins.
-  const ready = fresh ? await prepare(configOf(options, {}), place) : undefined;
+  const ready = fresh ? await prepare(whole(configOf(options, {}), place), place) : undefined;
   const opened = fresh ? await place.backend(options.threads, undefined) : undefined;
   const unlock = await storage.lock();
   try {
@@ -68,7 +71,7 @@ export async function trainRun(options: RunOptions, place: RunPlace): Promise<Tr
     const { config, data, vae } = ready ?? (await prepare(await resumedConfig(storage, record, change), place));
     if (record) checkData(run, record, data);
     // The last bits of a matrix product may depend on how many threads share it.
-    const backend = opened ?? (await place.backend(options.threads ?? record?.threads, record?.device));
+    const backend = opened ?? (await place.backend(options.threads, record));
     const advice = fresh ? adviceOn(config, data) : undefined;
     if (advice) options.onProgress?.({ kind: "note", text: advice });
     const { signal } = options;
@@ -95,6 +98,20 @@ export async function trainRun(options: RunOptions, place: RunPlace): Promise<Tr
   } finally {
     await unlock();
   }
+}
+
+/** Refuses what says how a source is split, where the data are split already: it would change nothing. */
+function whole(config: Config, { source }: RunPlace): Config {
+  const keys = (["validation", "test", "examples"] as const).filter((key) => config.data[key] !== null);
+  if (source === null && keys.length > 0)
+    throw new UsageError(
+      keys
+        .map(
+          (key) => `config: data.${key}: says how a file is split, and the data given are split already; leave it out`,
+        )
+        .join("\n"),
+    );
+  return config;
 }
 
 /** Reads the data, and refuses what can be refused before the run begins. */

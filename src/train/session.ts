@@ -114,14 +114,14 @@ async function sessionOf(
     keepBest: () => best.set(scored),
     async checkpoint() {
       const skipped = structuredClone(Object.fromEntries(program.skipped));
-      const state = { version: 1, ...cursor, skipped, seconds: seconds(), data: fingerprint } as const;
+      const state = { version: 2, ...cursor, skipped, seconds: seconds(), data: fingerprint } as const;
       await saveCheckpoint(storage, program, best, state);
       if (!cursor.best) return;
       const { epoch, step } = cursor.best;
       const trained = { epoch, step, data: fingerprint, dataName: data.train.name };
       await saveModel(
         storage,
-        { format: "vaekit-model", version: 1, event: vae.event, config, trained },
+        { format: "vaekit-model", version: 2, event: vae.event, config, trained },
         vae,
         viewsOf(best),
       );

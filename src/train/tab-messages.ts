@@ -19,6 +19,14 @@ export interface TabTask extends Omit<RunOptions, "signal" | "onProgress">, WebO
   readonly whenLost?: "stop" | "wasm" | undefined;
 }
 
+export interface TabTrainOptions extends TabTask {
+  /** Ends the run after the step under way, with a checkpoint. */
+  readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
+  /** Starts the worker, where a page keeps it elsewhere than a bundler puts it. */
+  readonly worker?: (() => Worker) | undefined;
+}
+
 export type ToWorker = { readonly kind: "train"; readonly task: TabTask } | { readonly kind: "abort" };
 
 export type ToPage =

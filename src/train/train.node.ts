@@ -37,8 +37,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     load: async (config) =>
       typeof data === "string" ? await loadSplits(data, { ...splitOptions(config), signal }) : data,
     source: typeof data === "string" ? sourceOf(data) : null,
-    backend: (threads, begun) =>
-      nodeBackend(options.device ?? nodeDevices.find((known) => known === begun) ?? "cpu", threads),
+    backend: (threads, begun) => {
+      const here = begun?.engine.startsWith("onnxruntime-node") ? begun : undefined;
+      const device = options.device ?? nodeDevices.find((known) => known === here?.device) ?? "cpu";
+      return nodeBackend(device, threads ?? here?.threads);
+    },
     helpers: ({ device }) => (device === "cpu" ? threadHelpers() : Promise.resolve(undefined)),
     platform: `${process.platform} ${process.arch}, Node ${process.versions.node}`,
     memoryBytes: machineBytes(),

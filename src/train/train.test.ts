@@ -359,9 +359,15 @@ test("a run that ends before its capacity has risen is told so, with the mend", 
   const advice = (objective: PartialConfig["objective"], steps = 300) =>
     adviceOn(parseConfig({ ...base, objective, train: { batchSize: 16, steps } }), data);
   expect(advice({ ...capacity, from: 0, to: 10, steps: 1000 })).toBe(
-    "The capacity rises from 0 to 10 nats over 1000 steps, and the run has 300: it ends at 3.0 nats. --set objective.steps=150 would reach it half way.",
+    "The capacity rises from 0 to 10 nats over 1000 steps, and the run has 300: it ends at 2.99 nats. --set objective.steps=150 would reach it half way.",
   );
+  expect(advice({ ...capacity, from: 100, to: 150, steps: 750 })).toContain(" it ends at 120 nats.");
+  // within one step of its end, or as good as there: it would say that C rises to 10 and ends at 10
   expect(advice({ ...capacity, to: 10, steps: 299 })).toBeUndefined();
+  expect(advice({ ...capacity, to: 10, steps: 300 })).toBeUndefined();
+  expect(advice({ ...capacity, to: 10, steps: 3 }, 3)).toBeUndefined();
+  expect(advice({ ...capacity, to: 10, steps: 4 }, 3)).toContain(" it ends at 5.05 nats.");
+  expect(advice({ ...capacity, to: 10, steps: 9001 }, 9000)).toBeUndefined();
   expect(advice({ ...capacity, from: 10, to: 10, steps: 1000 })).toBeUndefined();
   expect(advice({ kind: "elbo" })).toBeUndefined();
 });

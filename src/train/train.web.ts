@@ -1,15 +1,7 @@
-import { RunError } from "../errors.ts";
-import type { ProgressEvent } from "./options.ts";
-import { heard, type TabTask, type ToPage, type ToWorker } from "./tab-messages.ts";
+import { RunError, UsageError } from "../errors.ts";
+import { checkTabOptions } from "./arguments.web.ts";
+import { heard, type TabTrainOptions, type ToPage, type ToWorker } from "./tab-messages.ts";
 import type { TrainResult as ModelResult } from "./train.ts";
-
-export interface TabTrainOptions extends TabTask {
-  /** Ends the run after the step under way, with a checkpoint. */
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((event: ProgressEvent) => void) | undefined;
-  /** Starts the worker, where a page keeps it elsewhere than a bundler puts it. */
-  readonly worker?: (() => Worker) | undefined;
-}
 
 export interface TabTrainResult extends ModelResult {
   readonly run: string;
@@ -21,16 +13,21 @@ export interface TabTrainResult extends ModelResult {
  * @throws as `trainRun`, and RunError where the worker cannot be started
  */
 export async function train(options: TabTrainOptions): Promise<TabTrainResult> {
+  checkTabOptions(options);
   const { signal, onProgress, worker: start = defaultWorker, ...task } = options;
-  const worker = start();
+  const worker = started(start);
   const send = (message: ToWorker) => worker.postMessage(message);
   const abort = () => send({ kind: "abort" });
   try {
     const result = await new Promise<ModelResult>((resolve, reject) => {
       worker.onmessage = ({ data: message }: MessageEvent<ToPage>) => {
-        if (message.kind === "progress") onProgress?.(message.event);
-        else if (message.kind === "result") resolve(message.result);
-        else reject(heard(message));
+        try {
+          if (message.kind === "progress") onProgress?.(message.event);
+          else if (message.kind === "result") resolve(message.result);
+          else reject(heard(message));
+        } catch (error) {
+          reject(error); // of the page's own onProgress
+        }
       };
       worker.onerror = (event) => {
         event.preventDefault();
@@ -41,7 +38,11 @@ export async function train(options: TabTrainOptions): Promise<TabTrainResult> {
         );
       };
       worker.onmessageerror = () => reject(new RunError("the worker that trains sent what this page cannot read"));
-      send({ kind: "train", task });
+      try {
+        send({ kind: "train", task });
+      } catch (error) {
+        throw new UsageError(`train: expected options of plain data, which a worker can be sent: ${messageOf(error)}`);
+      }
       if (signal?.aborted) abort();
       signal?.addEventListener("abort", abort);
     });
@@ -51,5 +52,17 @@ export async function train(options: TabTrainOptions): Promise<TabTrainResult> {
     worker.terminate();
   }
 }
+
+function started(start: () => Worker): Worker {
+  try {
+    return start();
+  } catch (error) {
+    throw new RunError(`the worker that trains cannot be started: ${messageOf(error)}; name its script by \`worker\``, {
+      cause: error,
+    });
+  }
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const defaultWorker = (): Worker => new Worker(new URL("./worker.web.js", import.meta.url), { type: "module" });

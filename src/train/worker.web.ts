@@ -1,5 +1,5 @@
 import { webDevices } from "../runtime/devices.ts";
-import { DeviceLostError, webBackend } from "../runtime/ort.web.ts";
+import { DeviceLostError, mostWebThreads, webBackend } from "../runtime/ort.web.ts";
 import { opfsStorage } from "../storage/opfs.web.ts";
 import { trainRun } from "./run.ts";
 import { type TabTask, type ToPage, type ToWorker, told } from "./tab-messages.ts";
@@ -28,7 +28,7 @@ async function train(task: TabTask): Promise<TrainResult> {
     return await attempt(task);
   } catch (error) {
     if (!(error instanceof DeviceLostError) || task.whenLost !== "wasm") throw error;
-    note(`${error.message}. Training goes on from the last checkpoint, on the processor.`);
+    note(`${error.message}. Training goes on on the processor, from the last checkpoint if there is one.`);
     return attempt({ ...task, device: "wasm", resume: true });
   }
 }
@@ -45,12 +45,26 @@ function attempt(task: TabTask): Promise<TrainResult> {
       storage: opfsStorage(out),
       load: () => Promise.resolve(data),
       source: null,
-      backend: (threads, begun) =>
-        webBackend({ device: device ?? webDevices.find((known) => known === begun), threads, runtime, wasmPaths }),
+      backend(threads, begun) {
+        const here = begun?.engine.startsWith("onnxruntime-web") ? begun : undefined;
+        return webBackend({
+          device: device ?? webDevices.find((known) => known === here?.device),
+          threads: threads ?? (here && Math.min(here.threads, mostWebThreads(), navigator.hardwareConcurrency || 1)),
+          runtime,
+          wasmPaths,
+        });
+      },
       helpers: () => Promise.resolve(undefined),
       platform: navigator.userAgent,
+      memoryBytes: memoryBytes(),
     },
   );
+}
+
+/** What WebAssembly can address, less what ONNX Runtime takes for itself; or what the machine has, where the browser tells. */
+function memoryBytes(): number {
+  const { deviceMemory = 8 } = navigator as { readonly deviceMemory?: number };
+  return Math.min(3.5, deviceMemory) * 2 ** 30;
 }
 
 function note(text: string): void {

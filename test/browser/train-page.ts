@@ -1,4 +1,14 @@
-import { encode, load, type PartialConfig, readRun, train, type WebOptions, writeRun } from "../../src/browser.ts";
+import {
+  encode,
+  listRuns,
+  load,
+  type PartialConfig,
+  readRun,
+  removeRun,
+  train,
+  type WebOptions,
+  writeRun,
+} from "../../src/browser.ts";
 import { tabData } from "./tab-data.ts";
 
 /* What the tests of training in a tab ask of the page. All values can be sent between page and test. */
@@ -59,11 +69,23 @@ export async function refused(asked: Asked): Promise<string> {
   );
 }
 
+/** The error that a function of this page ends with. */
+export async function failure(name: "put" | "take" | "remove", ...given: readonly unknown[]): Promise<string> {
+  const calls = { put, take, remove } as unknown as Record<string, (...values: readonly unknown[]) => Promise<unknown>>;
+  return calls[name]!(...given).then(
+    () => "none",
+    (error: Error) => `${error.constructor.name}: ${error.message}`,
+  );
+}
+
 /** The files of a run, base64. */
 export async function take(run: string): Promise<Record<string, string>> {
   const files = await readRun(run);
   return Object.fromEntries(Object.entries(files).map(([path, bytes]) => [path, base64(bytes)]));
 }
+
+export const runs = (folder?: string): Promise<string[]> => listRuns(folder);
+export const remove = (run: string): Promise<void> => removeRun(run);
 
 export async function put(run: string, files: Readonly<Record<string, string>>): Promise<void> {
   const bytes = Object.entries(files).map(([path, text]) => [

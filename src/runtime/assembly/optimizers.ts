@@ -8,12 +8,13 @@ import { scratch, STAGED } from "./scratch";
 // long, but far less so in one long copy than between the moments' stores.
 
 // Arithmetic on subnormal numbers, below 1.2e-38, is many times slower, and moments of a gradient that stays 0 would come
-// to it. First moments are held to multiples of 1e-35, second ones stay at FLOOR: a thousandth of either is still normal.
+// to it. First moments are held to multiples of 6e-33 and stop at some of them, second ones stay at FLOOR: also multiplied
+// by a learning rate, or by 1 - beta2, either is a normal number.
 
 const FLOOR: f32 = 1e-33;
-const COARSE: f32 = 1e-28;
+const COARSE: f32 = 1e-25;
 
-/** x, rounded to multiples of 1e-35; infinities and NaN stay. */
+/** x, rounded to multiples of 2^-107, 6e-33; infinities and NaN stay. */
 @inline
 function settled(x: v128): v128 {
   const coarse = f32x4.splat(COARSE);
