@@ -60,9 +60,9 @@ const times = (start: ReturnType<(typeof initializations)[Initialization]>, fact
 
 /**
  * Convolution, (batch, height, width, inputs) → (batch, rows, columns, outputs); see conv2d. Declares `weight`
- * (kernel height, kernel width, inputs/groups, outputs) and `bias` (outputs); of twice the outputs for a gate. For the initialization, an output is the
- * sum of kernel area·inputs/groups products, and an input is part of kernel area·outputs/groups/stride² outputs on
- * average.
+ * (kernel height, kernel width, inputs/groups, outputs) and `bias` (outputs), or of twice the outputs for a gate. For the
+ * initialization, an output is the sum of kernel area·inputs/groups products, and an input is part of
+ * kernel area·outputs/groups/stride² outputs on average.
  * @throws UsageError for an option that is not known, naming the nearest that is
  */
 export function conv(scope: Scope, inputs: number, outputs: number, options: ConvOptions): Layer {
@@ -81,9 +81,9 @@ export function conv(scope: Scope, inputs: number, outputs: number, options: Con
 
 /**
  * Transposed convolution, (batch, rows, columns, inputs) → (batch, height, width, outputs); see convTranspose2d.
- * Declares `weight` (kernel height, kernel width, outputs/groups, inputs) and `bias` (outputs); of twice the outputs for a gate. For the initialization,
- * an output is the sum of kernel area·inputs/groups/stride² products on average, and an input is part of
- * kernel area·outputs/groups outputs.
+ * Declares `weight` (kernel height, kernel width, outputs/groups, inputs) and `bias` (outputs), or of twice the outputs
+ * for a gate. For the initialization, an output is the sum of kernel area·inputs/groups/stride² products on average, and
+ * an input is part of kernel area·outputs/groups outputs.
  * @throws UsageError for an option that is not known, naming the nearest that is
  */
 export function convTranspose(scope: Scope, inputs: number, outputs: number, options: ConvTransposeOptions): Layer {

@@ -60,5 +60,7 @@ test("blocks are a key as well, one number or one of each level, however many la
   expect(keyWith({ blocks: 1 })).toBe("enough");
   expect(keyWith({ blocks: 12 })).toBe("model.encoder.blocks = 12");
   expect(keyWith({ blocks: [1, 14] })).toBe("model.encoder.blocks.1 = 14");
-  expect(keyWith({ blocks: 12, hidden: Array.from({ length: 13 }, () => 13) })).toBe("model.encoder.blocks = 12");
+  expect(keyWith({ blocks: 12, channels: [4], hidden: Array.from({ length: 13 }, () => 13) })).toBe(
+    "model.encoder.blocks = 12",
+  );
 });
