@@ -295,8 +295,9 @@ function sameNames(): string {
 const SMALL = `
   import { train as trainFully } from ${JSON.stringify(join(root, "src", "index.ts"))};
   export * from ${JSON.stringify(join(root, "src", "index.ts"))};
-  const set = ["data.examples=60", "model.encoder.hidden=[8]", "train.batchSize=20"];
-  export const train = (options) => trainFully({ ...options, epochs: 1, threads: 1, set });
+  const set = ["model.encoder.hidden=[8]", "train.batchSize=20"];
+  const few = ({ data }) => (typeof data === "string" ? ["data.examples=60"] : []); // else they are split already
+  export const train = (options) => trainFully({ ...options, epochs: 1, threads: 1, set: [...set, ...few(options)] });
 `;
 
 const programPages = pages.filter(({ blocks }) =>
