@@ -37,10 +37,12 @@ export async function webBackend(options: WebOptions = {}): Promise<Backend> {
   const { device = "wasm", runtime, wasmPaths } = options;
   if (!webDevices.includes(device))
     throw new UsageError(`device: expected ${webDevices.map((name) => `"${name}"`).join(" or ")}, got "${device}"`);
-  const threads = threadsOf(options.threads, runtime ?? device);
+  const module = runtime ?? device;
+  const threads = threadsOf(options.threads, module);
   if (device === "webgpu") await checkAdapter();
   const ort = await load(device, runtime);
   ort.env.wasm.numThreads = threads; // of all sessions, and fixed once there is one
+  settled.set(module, threads);
   if (wasmPaths !== undefined) ort.env.wasm.wasmPaths = wasmPaths;
   const backend = ortBackend(ort, {
     device,
@@ -52,7 +54,7 @@ export async function webBackend(options: WebOptions = {}): Promise<Backend> {
   return pausing(backend, device === "webgpu" ? () => lostDevice(ort) : undefined);
 }
 
-/** Threads by module of ONNX Runtime: its first session settles them. */
+/** Threads by module of ONNX Runtime that was loaded: they are settled then. A module that could not be loaded settles nothing. */
 const settled = new Map<string, number>();
 
 function threadsOf(asked: number | undefined, module: string): number {
@@ -67,9 +69,7 @@ function threadsOf(asked: number | undefined, module: string): number {
     throw new UsageError(
       `threads: expected ${before}, with which ONNX Runtime was started here, got ${asked}; leave threads out, or compute in a worker of its own`,
     );
-  const threads = before ?? asked ?? Math.min(mostThreads, mostWebThreads(), navigator.hardwareConcurrency || 1);
-  settled.set(module, threads);
-  return threads;
+  return before ?? asked ?? Math.min(mostThreads, mostWebThreads(), navigator.hardwareConcurrency || 1);
 }
 
 /** Without shared memory there is one thread. */
