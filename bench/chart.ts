@@ -1,6 +1,7 @@
 import { themed } from "../src/report/theme.ts";
 import { drawSvg } from "../src/report/vega.ts";
 import { barFor } from "./bars.ts";
+import type { Curve } from "./case.ts";
 import type { Figure } from "./records.ts";
 import { standaloneSvg } from "./svg.ts";
 
@@ -58,6 +59,54 @@ export async function ratioChart(figures: readonly Figure[]): Promise<string> {
         encoding: { y, x: { ...x, field: "median" } },
       },
     ],
+  });
+  return standaloneSvg(svg);
+}
+
+/**
+ * Curves over logarithmic axes, as SVG: points are measured times, lines what the operations would take at the rate of
+ * the largest size.
+ */
+export async function curvesChart(name: string, curves: readonly Curve[]): Promise<string> {
+  const log = { type: "log", nice: false };
+  const svg = await drawSvg(name, {
+    columns: 2,
+    spacing: 28,
+    concat: curves.map(({ name: title, axis, unit, points }) => {
+      const { median, flops } = points.reduce((a, b) => (b.size > a.size ? b : a));
+      const x = {
+        field: "size",
+        type: "quantitative",
+        scale: { ...log, padding: 12 },
+        axis: { title: axis, values: points.map(({ size }) => size), format: ",", labelOverlap: true },
+      };
+      const y = (field: string) => ({
+        field,
+        type: "quantitative",
+        scale: log,
+        axis: { title: unit, format: "~s", tickCount: 5 },
+      });
+      return {
+        title: { text: title, color: themed("ink"), fontSize: 13, fontWeight: 600 },
+        width: 260,
+        height: 190,
+        data: { values: points.map((point) => ({ ...point, arithmetic: (point.flops * median) / flops })) },
+        layer: [
+          {
+            mark: { type: "line", color: themed("second"), strokeDash: [5, 4], strokeWidth: 1.5 },
+            encoding: { x, y: y("arithmetic") },
+          },
+          {
+            mark: { type: "rule", color: themed("accent"), strokeWidth: 2 },
+            encoding: { x, y: y("min"), y2: { field: "max" } },
+          },
+          {
+            mark: { type: "point", filled: true, size: 55, opacity: 1, color: themed("accent") },
+            encoding: { x, y: y("median") },
+          },
+        ],
+      };
+    }),
   });
   return standaloneSvg(svg);
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { VaekitError } from "../src/errors.ts";
 import { type Layout, viewOf } from "../src/train/layout.ts";
 import type { Rival } from "./rival.ts";
+import { CHECKED_STEPS } from "./training.ts";
 
 /** Both sides must compute the same to this, relatively. */
 const TOLERANCE = 1e-4;
@@ -28,9 +29,6 @@ export async function writeManifest(
   }
   return manifest;
 }
-
-/** Steps of Adam over which losses are compared. */
-export const CHECKED_STEPS = 4;
 
 /**
  * The largest difference of what a rival computes from what we do, relative to the largest of the numbers.

@@ -6,8 +6,9 @@ import type { MetricsRow } from "../src/train/metrics.ts";
 import type { BenchCase } from "./case.ts";
 import { buildCommand, mnistConfig, runCommand, writeConfig } from "./command.ts";
 import { MNIST, mnist } from "./data.ts";
-import { ownTraining, timeSteps } from "./ours.ts";
+import { ownTraining } from "./ours.ts";
 import { medianInterval, summarize } from "./statistics.ts";
+import { timeSteps } from "./training.ts";
 
 const PAIRS = 10;
 /** Long enough that checkpoints, one each half minute, are among what is timed. */

@@ -32,8 +32,8 @@ test("a batched product is as many, a convolution one of all its windows", () =>
 });
 
 test("the operations of a step are those that its graph has", () => {
-  const { model } = parseConfig({ model: { latent: 2, encoder: { hidden: [5] } } }, "test");
-  const outputs = trainingStep(buildVae(model, [7]));
+  const { model, objective } = parseConfig({ model: { latent: 2, encoder: { hidden: [5] } } }, "test");
+  const outputs = trainingStep(buildVae(model, [7]), objective);
   const products = productsOfGraph(lower(Object.fromEntries(outputs.map((tensor, i) => [`y${i}`, tensor]))), 16);
   expect(products.reduce((sum, product) => sum + flopsOfProducts(product), 0)).toBe(16 * flopsOf(outputs));
 });

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { startPeer } from "./peer.ts";
@@ -8,17 +8,35 @@ import { fastestOf, type Rival, timeOf } from "./rival.ts";
 const FOLDER = "bench/peers/js";
 const INSTALL = "node scripts/install-js-peers.mjs";
 
-interface JavaScriptPeer {
+/** A library and its package. */
+interface Installed {
   readonly name: string;
   /** The package that it needs. */
   readonly needs: string;
+}
+
+export const jax: Installed = { name: "jax-js", needs: "@jax-js/jax" };
+
+/** The version that is installed of a library; undefined where none is, which a line says. */
+export function versionOf({ name, needs }: Installed, note: (line: string) => void): string | undefined {
+  const file = join(FOLDER, "node_modules", needs, "package.json");
+  if (existsSync(file)) return (JSON.parse(readFileSync(file, "utf8")) as { readonly version: string }).version;
+  note(`${name} is left out: ${needs} is not installed; ${INSTALL} installs it`);
+  return undefined;
+}
+
+/** The numbers of threads that jax-js is tried with. */
+export const jaxThreads = (): readonly number[] => [...new Set([1, availableParallelism()])];
+
+export const threadsInWords = (threads: number): string => `${threads} thread${threads === 1 ? "" : "s"}`;
+
+interface JavaScriptPeer extends Installed {
   readonly script: string;
   /** Each way of starting it, in words and as arguments before the data's. */
   readonly starts: readonly { readonly words: string; readonly args: readonly string[] }[];
 }
 
 function javaScriptPeers(): readonly JavaScriptPeer[] {
-  const cores = availableParallelism();
   return [
     {
       name: "tfjs",
@@ -27,13 +45,9 @@ function javaScriptPeers(): readonly JavaScriptPeer[] {
       starts: [{ words: "1 thread, as its WebAssembly backend has it in Node", args: [] }],
     },
     {
-      name: "jax-js",
-      needs: "@jax-js/jax",
+      ...jax,
       script: "jax.mjs",
-      starts: [
-        { words: "1 thread", args: ["1"] },
-        ...(cores > 1 ? [{ words: `${cores} threads`, args: [String(cores)] }] : []),
-      ],
+      starts: jaxThreads().map((threads) => ({ words: threadsInWords(threads), args: [String(threads)] })),
     },
   ];
 }
@@ -53,11 +67,9 @@ export async function fastestJavaScript(
   note: (line: string) => void,
 ): Promise<Rival[]> {
   const rivals: Rival[] = [];
-  for (const { name, needs, script, starts } of javaScriptPeers()) {
-    if (!existsSync(join(FOLDER, "node_modules", needs))) {
-      note(`${name} is left out: ${needs} is not installed; ${INSTALL} installs it`);
-      continue;
-    }
+  for (const library of javaScriptPeers()) {
+    if (!versionOf(library, note)) continue;
+    const { name, script, starts } = library;
     note(`trying ${name}'s settings`);
     const steps = Math.ceil(block / slower);
     const candidates: Rival[] = [];

@@ -91,7 +91,7 @@ function countOf(flag: string, text: string | undefined): number | undefined {
   return Number(text);
 }
 
-function table({ unit, results, ratios, floorShare, pairs, about }: CaseResult, machine: string): string {
+function table({ unit, results, ratios, figures = {}, floorShare, pairs, about }: CaseResult, machine: string): string {
   const digits = (value: number) => value.toPrecision(4);
   const width = Math.max(...Object.keys(results).map((who) => who.length), 10);
   return [
@@ -104,6 +104,13 @@ function table({ unit, results, ratios, floorShare, pairs, about }: CaseResult, 
     ...Object.entries(ratios).map(
       ([who, { median, low, high }]) =>
         `against ${who}: ${digits(median)} (95 % interval ${digits(low)} to ${digits(high)}, ${pairs} pairs)`,
+    ),
+    ...Object.entries(figures).map(([name, { value, low, high, unit: of, expected }]) =>
+      [
+        `${name}: ${digits(value)}${of && ` ${of}`}`,
+        ...(low === undefined || high === undefined ? [] : [`95 % interval ${digits(low)} to ${digits(high)}`]),
+        ...(expected === undefined ? [] : [`expected ${digits(expected)}`]),
+      ].join(", "),
     ),
     ...(floorShare === undefined ? [] : [`share of the floor: ${digits(floorShare)}`]),
     ...Object.entries(about).map(([key, value]) => `${key}: ${value}`),

@@ -1,72 +1,9 @@
-import { type Config, parseConfig } from "../src/config.ts";
 import type { Dataset } from "../src/data/dataset.ts";
-import { permutation } from "../src/data/shuffle.ts";
-import { batchFetcher } from "../src/models/batches.ts";
-import { statisticsOf } from "../src/models/statistics.ts";
-import { buildVae } from "../src/models/vae.ts";
 import { cpuBackend } from "../src/runtime/ort.node.ts";
-import { compileTraining } from "../src/train/compile.ts";
 import { threadHelpers } from "../src/train/helper.node.ts";
-import { initializeParameters } from "../src/train/initialize.ts";
-import type { TrainingProgram } from "../src/train/program.ts";
-import { scalarsAt } from "../src/train/schedule.ts";
+import { type OwnTraining, openTraining } from "./training.ts";
 
-/** The library's own training step, without the loop around it. */
-export interface OwnTraining {
-  readonly program: TrainingProgram;
-  /** The next batch of the epoch, binarized, and its noise. */
-  nextBatch(): Promise<void>;
-  /** Forward, backward and Adam on the batch that is there; the loss in nats. */
-  step(): Promise<number>;
-  release(): Promise<void>;
-}
-
-/** Compiles and initializes a model for data of grey levels, as `train` does. */
+/** Our training on the processor, its threads each with a part of the batch, as the command line has it. */
 export async function ownTraining(settings: unknown, data: Dataset, threads: number | undefined): Promise<OwnTraining> {
-  const config: Config = parseConfig(settings, "bench");
-  const { batchSize, seed } = config.train;
-  const vae = buildVae(config.model, data.event, statisticsOf(data));
-  const program = await compileTraining(await cpuBackend(threads), vae, config, await threadHelpers());
-  initializeParameters(program.parameters, program.layout, vae.parameters, seed);
-  const { kernels, inputs } = program;
-  const arrays = {
-    kernels,
-    x: inputs.x!,
-    noise: inputs.noise!,
-    weight: inputs.weight!,
-    example: kernels.uint32(batchSize),
-    pixels: kernels.uint8(inputs.x!.length),
-    latent: vae.latent,
-    samples: 1,
-  };
-  const fetch = batchFetcher(data, arrays, { binarization: config.data.binarization, seed, purpose: "train" });
-  const batches = Math.floor(data.count / batchSize);
-  let order: Uint32Array = new Uint32Array();
-  let batch = 0; // since the start
-  let step = 0;
-  return {
-    program,
-    nextBatch: () => {
-      const epoch = Math.floor(batch / batches);
-      const place = batch % batches;
-      if (place === 0) order = permutation(data.count, epoch);
-      return program.draw(fetch(order.subarray(place * batchSize, (place + 1) * batchSize), { epoch, step: ++batch }));
-    },
-    async step() {
-      step++;
-      for (const [name, value] of Object.entries(scalarsAt(config.objective, step))) inputs[name]!.fill(value);
-      return (await program.step(step, config.optimizer)).get(config.objective.kind)!.loss;
-    },
-    release: () => program.release(),
-  };
-}
-
-/** Seconds of so many steps, each with a batch of its own if so asked. */
-export async function timeSteps(training: OwnTraining, steps: number, freshBatches: boolean): Promise<number> {
-  const started = performance.now();
-  for (let i = 0; i < steps; i++) {
-    if (freshBatches) await training.nextBatch();
-    await training.step();
-  }
-  return (performance.now() - started) / 1000;
+  return openTraining(settings, data, await cpuBackend(threads), await threadHelpers());
 }

@@ -35,6 +35,36 @@ test("the page has each figure with its interval and bar, and what it was taken 
   expect(speedPage([plain])).not.toContain("share of the floor");
 });
 
+const { ratios: __, ...timed } = plain;
+const limited: BenchRecord = {
+  ...{ ...timed, case: "start", ratios: {} },
+  figures: {
+    "first step": { value: 1.6123, low: 1.5, high: 1.7, unit: "s" },
+    compile: { value: 2, unit: "s" },
+    other: { value: 7, unit: "" },
+  },
+};
+const points = [1, 2, 4].map((size) => ({ size, flops: 10 * size, median: 2 * size, min: size, max: 3 * size }));
+const curved: BenchRecord = {
+  ...{ ...timed, case: "scaling", ratios: {} },
+  figures: {
+    "exponent of batch": { value: 0.9, low: 0.8, high: 1, unit: "", expected: 1 },
+    "exponent of width": { value: 1.3, unit: "", expected: 1.1 },
+  },
+  curves: [{ name: "batch", axis: "examples in a batch", unit: "ms/step", points }],
+};
+
+test("figures that are no ratios have their units, limits and what is expected", () => {
+  const page = speedPage([limited, curved]);
+  expect(page).toContain("| start | first step | 1.61 s | 1.5 to 1.7 | ≤ 1.5 s | **no** |");
+  expect(page).toContain("| start | compile | 2 s |  | ≤ 3 s | yes |");
+  expect(page).toContain("| start | other | 7 |  |  |  |");
+  expect(page).toContain("| scaling | exponent of batch | 0.9 | 0.8 to 1 | ≤ 1 + 0.1 | yes |");
+  expect(page).toContain("| scaling | exponent of width | 1.3 |  | ≤ 1.1 + 0.1 | **no** |");
+  expect(page).toContain("(speed-scaling.svg)");
+  expect(page).not.toContain("speed-start.svg");
+});
+
 test("a bar is for the median, and where it says so for the interval", () => {
   const [first] = bars;
   expect(first).toMatchObject({ case: "dense", figure: "pytorch" });
@@ -43,23 +73,37 @@ test("a bar is for the median, and where it says so for the interval", () => {
   expect(reaches(first!, { median: 1.8, low: 1.5 })).toBe(false);
 });
 
+test("a bar may be a most, or beside what is expected", () => {
+  const one = { case: "some", figure: "figure" };
+  const at = (median: number, expected?: number) => ({ median, low: Number.NaN, expected });
+  expect([2.9, 3, 3.1].map((value) => reaches({ ...one, atMost: 3 }, at(value)))).toEqual([true, true, false]);
+  const near = { ...one, aboveExpected: 0.25 };
+  expect([0.7, 1.25, 1.3].map((value) => reaches(near, at(value, 1)))).toEqual([true, true, false]);
+  expect(reaches(near, at(1))).toBe(false); // nothing to compare with
+});
+
 test("results become a page and a plot, in the order of the cases", async () => {
   const results = join(folder, "results");
   mkdirSync(results);
   const save = (name: string) =>
     writeFileSync(join(results, `${name}.json`), JSON.stringify({ ...record, case: name }));
   for (const name of ["conv28", "dense", "unheard-of"]) save(name);
-  const page = await writePage(results, join(folder, "docs"), ["dense", "conv28"]);
+  writeFileSync(join(results, "scaling.json"), JSON.stringify(curved));
+  const page = await writePage(results, join(folder, "docs"), ["dense", "conv28", "scaling"]);
   const sections = [...readFileSync(page, "utf8").matchAll(/^## (.*)$/gm)].map(([, name]) => name);
-  expect(sections).toEqual(["dense", "conv28", "unheard-of"]);
+  expect(sections).toEqual(["dense", "conv28", "scaling", "unheard-of"]);
   const svg = readFileSync(join(folder, "docs", "speed-ratios.svg"), "utf8");
   expect(svg).toMatch(/^<svg/);
   expect(svg).toContain("dense: pytorch");
   expect(svg).not.toContain("var(--");
   expect(svg).not.toContain("NaN");
+  const curves = readFileSync(join(folder, "docs", "speed-scaling.svg"), "utf8");
+  expect(curves).toMatch(/^<svg/);
+  for (const text of ["batch", "examples in a batch", "ms/step"]) expect(curves).toContain(`>${text}<`);
+  expect(curves).not.toMatch(/NaN|var\(--/);
 });
 
 test("each bar is of a case that is measured", () => {
   const names = cases.map(({ name }) => name);
-  for (const bar of bars) if (bar.case !== "browser") expect(names).toContain(bar.case);
+  for (const bar of bars) expect(names).toContain(bar.case);
 });

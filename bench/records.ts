@@ -21,16 +21,33 @@ export async function readRecords(folder: string, order: readonly string[]): Pro
   return records.sort((a, b) => place(a) - place(b));
 }
 
-/** A ratio or share of a case. */
+/** A ratio, share or other number of a case. */
 export interface Figure {
   readonly case: string;
   readonly name: string;
   readonly median: number;
+  /** NaN, as `high`, where there is no interval. */
   readonly low: number;
   readonly high: number;
+  readonly unit?: string | undefined;
+  readonly expected?: number | undefined;
 }
 
 /** All ratios of a record. */
 export function ratiosOf({ case: name, ratios }: BenchRecord): Figure[] {
   return Object.entries(ratios).map(([other, interval]) => ({ case: name, name: other, ...interval }));
+}
+
+/** All numbers of a record that have, or might have, a bar. */
+export function figuresOf(record: BenchRecord): Figure[] {
+  const { case: name, figures = {}, floorShare } = record;
+  const without = { low: Number.NaN, high: Number.NaN };
+  return [
+    ...ratiosOf(record),
+    ...(floorShare === undefined ? [] : [{ case: name, name: "floorShare", median: floorShare, ...without }]),
+    ...Object.entries(figures).map(([figure, { value, ...more }]) => ({
+      ...{ case: name, name: figure, median: value, ...without },
+      ...more,
+    })),
+  ];
 }

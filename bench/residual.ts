@@ -13,10 +13,11 @@ import { threadHelpers } from "../src/train/helper.node.ts";
 import { initializeParameters } from "../src/train/initialize.ts";
 import { type TrainingProgram, trainingProgram } from "../src/train/program.ts";
 import type { BenchCase } from "./case.ts";
-import { CHECKED_STEPS, checkSame, writeManifest } from "./check.ts";
+import { checkSame, writeManifest } from "./check.ts";
 import { closing, type Keep, temporaryFolder } from "./closing.ts";
 import { fastestPytorch } from "./pytorch.ts";
 import { aboutRivals, contender, type Rival } from "./rival.ts";
+import { firstLosses } from "./training.ts";
 import { byTurns, OURS, ratiosByPart, summaries, withTotals } from "./turns.ts";
 
 /** A stack of residual blocks over maps of side × side. */
@@ -111,8 +112,7 @@ async function open(
   keep(pytorch.peer, ({ close }) => close());
   const { parameters, layout, inputs } = own.program;
   const manifest = await writeManifest(folder, parameters, layout, { x: inputs.x! });
-  const losses: number[] = [];
-  for (let i = 0; i < CHECKED_STEPS; i++) losses.push(await own.step());
+  const losses = await firstLosses(own);
   const difference = await checkSame(pytorch, manifest, losses, `${nameOf(stack)}: the loss`);
   note(`both compute the same loss over four steps: relative difference ${difference.toExponential(1)}`);
   return { stack, own, pytorch, difference };

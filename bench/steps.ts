@@ -3,19 +3,21 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseConfig } from "../src/config.ts";
 import { lower } from "../src/graph/lower.ts";
+import { loadParts } from "../src/models/parts.ts";
 import { trainingStep } from "../src/models/step.ts";
 import { buildVae } from "../src/models/vae.ts";
 import { cpuBackend } from "../src/runtime/ort.node.ts";
 import type { BenchCase, CaseOptions, CaseResult } from "./case.ts";
-import { CHECKED_STEPS, checkSame, writeManifest } from "./check.ts";
+import { checkSame, writeManifest } from "./check.ts";
 import { closing, type Keep, temporaryFolder } from "./closing.ts";
 import { type Floor, openFloor } from "./floor.ts";
 import { fastestJavaScript } from "./javascript.ts";
 import { configOf, imagesOf, type Levels, type ModelSpec, models, peerModel } from "./models.ts";
-import { type OwnTraining, ownTraining, timeSteps } from "./ours.ts";
+import { ownTraining } from "./ours.ts";
 import { fastestPytorch } from "./pytorch.ts";
 import { aboutRivals, contender, type Rival } from "./rival.ts";
 import { median } from "./statistics.ts";
+import { firstLosses, type OwnTraining, timeSteps } from "./training.ts";
 import { byTurns, OURS, ratios, summaries } from "./turns.ts";
 
 /** A whole training step beside PyTorch's, and the other libraries' where they have it. */
@@ -76,8 +78,10 @@ function floorText({ flops }: Floor, milliseconds: number): string {
 }
 
 async function floorOf(model: ModelSpec, { event }: Levels, threads: number | undefined): Promise<Floor> {
-  const vae = buildVae(parseConfig(configOf(model), "bench").model, event);
-  const outputs = Object.fromEntries(trainingStep(vae).map((tensor, i) => [`output${i}`, tensor]));
+  const config = parseConfig(configOf(model), "bench");
+  await loadParts(config.model);
+  const vae = buildVae(config.model, event);
+  const outputs = Object.fromEntries(trainingStep(vae, config.objective).map((tensor, i) => [`output${i}`, tensor]));
   return openFloor(await cpuBackend(1), lower(outputs), model.batch, threads ?? availableParallelism());
 }
 
@@ -87,8 +91,7 @@ async function checkSameLoss(name: string, own: OwnTraining, rivals: readonly Ri
   await own.nextBatch();
   const { x, noise } = program.inputs;
   const manifest = await writeManifest(folder, program.parameters, program.layout, { x: x!, noise: noise! });
-  const losses: number[] = [];
-  for (let i = 0; i < CHECKED_STEPS; i++) losses.push(await own.step());
+  const losses = await firstLosses(own);
   const differences: number[] = [];
   for (const rival of rivals) differences.push(await checkSame(rival, manifest, losses, `${name}: the loss`));
   return Math.max(...differences);

@@ -1,6 +1,7 @@
 // @ts-check
-// Installs the JavaScript libraries that `npm run bench -- dense` measures vaekit against, tfjs with its WebAssembly
-// backend and jax-js, into bench/peers/js/node_modules, which git ignores; in the versions that its lock file names.
+// Installs the JavaScript libraries that `npm run bench` measures vaekit against, tfjs with its WebAssembly backend (in
+// Node) and jax-js (in Node and in Chromium), into bench/peers/js/node_modules, which git ignores; in the versions that
+// its lock file names.
 // `node scripts/install-js-peers.mjs`
 import { join } from "node:path";
 import { root, run } from "./steps.mjs";

@@ -1,5 +1,7 @@
 import type * as z from "zod/mini";
 import { strayKeys } from "./config.fields.ts";
+import { latentsContradictions } from "./config.latents.ts";
+import { likelihoodContradictions } from "./config.likelihoods.ts";
 import { networkContradictions } from "./config.networks.ts";
 import { objectiveContradictions } from "./config.objective.ts";
 import { optimizerKeys } from "./config.optimizer.ts";
@@ -8,30 +10,12 @@ import type { configSchema } from "./config.schema.ts";
 /** A config whose keys are right one by one, before the defaults that depend on other keys. */
 export type Checked = z.output<typeof configSchema>;
 
-type CheckedNormal = Extract<Checked["model"]["likelihood"], { kind: "normal"; variance: unknown }>;
-
-export function isNormal(likelihood: Checked["model"]["likelihood"]): likelihood is CheckedNormal {
-  return likelihood.kind === "normal";
-}
-
 /** Keys that are right one by one and wrong together. */
 export function contradictions({ data, model, objective, optimizer, train }: Checked): string[] {
-  const found: string[] = [];
-  const { likelihood } = model;
-  if (isNormal(likelihood)) {
-    if (data.binarization === "static" || data.binarization === "dynamic") {
-      found.push(
-        `data.binarization: expected "none" with a normal likelihood, got "${data.binarization}": ` +
-          `a density has no finite bound on data that is 0 or 1; take "none", or a bernoulli likelihood`,
-      );
-    }
-    if (likelihood.standardDeviation !== undefined && likelihood.variance !== "fixed") {
-      found.push(
-        `model.likelihood.standardDeviation: only with variance "fixed", got variance "${likelihood.variance}", ` +
-          `which is learned; leave standardDeviation out`,
-      );
-    }
-  }
+  const found = [
+    ...likelihoodContradictions(model.likelihood, data.binarization),
+    ...latentsContradictions(model, objective),
+  ];
   if (data.validation !== null && data.test !== null && data.validation < 1 && data.test < 1) {
     const kept = data.validation + data.test;
     if (kept >= 1) {

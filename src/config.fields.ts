@@ -98,34 +98,17 @@ export function text(what: string) {
   return z.string(expected(what)).check(z.minLength(1, expected(what)));
 }
 
-/* Keys of the config, with the description that editors show. */
-
-export function described<Schema extends z.ZodMiniType>(schema: Schema, description: string): Schema {
-  return schema.check(z.describe(description));
-}
-
-/** May be left out; what that means depends on other keys. */
-export function optional<Schema extends z.ZodMiniType>(schema: Schema, description: string) {
-  return described(z.optional(schema), description);
-}
-
-export function withDefault<Schema extends z.ZodMiniType>(
-  schema: Schema,
-  value: z.core.util.NoUndefined<z.output<Schema>>,
-  description: string,
-) {
-  return described(z._default(schema, value), description);
-}
+/* Keys of the config. What each means, for editors, stands in the files ending .descriptions.ts. */
 
 /** May be null, for not set, which is the default. */
-export function orNull<Schema extends z.ZodMiniType>(schema: Schema, description: string) {
-  return described(z._default(z.nullable(schema), null), description);
+export function orNull<Schema extends z.ZodMiniType>(schema: Schema) {
+  return z._default(z.nullable(schema), null);
 }
 
 /** A section that may be left out: each of its keys then has its default. */
-export function part<const Shape extends z.core.$ZodLooseShape>(description: string, shape: Shape) {
+export function part<const Shape extends z.core.$ZodLooseShape>(shape: Shape) {
   const keys = section(shape);
-  return described(z.prefault(keys, {} as z.input<typeof keys>), description);
+  return z.prefault(keys, {} as z.input<typeof keys>);
 }
 
 /* Options that several functions take. */

@@ -1,7 +1,15 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { configJsonSchema } from "./config.json-schema.ts";
-import { activations, initializations, likelihoods, networks, normalizations, samplings } from "./config.parts.ts";
+import {
+  activations,
+  initializations,
+  likelihoods,
+  networks,
+  normalizations,
+  samplings,
+} from "./config.parts.descriptions.ts";
+import { networkKeys } from "./config.parts.ts";
 import { applySet, parseConfig } from "./config.ts";
 import { UsageError } from "./errors.ts";
 
@@ -248,21 +256,13 @@ test("a decoder's layers are refused by their own keys", () => {
 test("the schema and the page of networks name every part, and the schema says what each is", () => {
   const schema = JSON.stringify(configJsonSchema());
   const page = readFileSync(new URL("../docs/networks.md", import.meta.url), "utf8");
-  const said = Object.entries({
-    ...activations,
-    ...initializations,
-    ...likelihoods,
-    ...normalizations,
-    ...samplings,
-    ...Object.fromEntries(Object.entries(networks).map(([name, { summary }]) => [name, summary])),
-  });
-  for (const [name, text] of said) {
+  const said = { ...activations, ...initializations, ...likelihoods, ...networks, ...normalizations, ...samplings };
+  for (const [name, text] of Object.entries(said)) {
     expect(schema).toContain(JSON.stringify(name));
     expect(schema, name).toContain(JSON.stringify(text).slice(1, -1));
   }
-  const keys = Object.values(networks).flatMap(({ keys }) => keys);
   const tables = [networks, activations, initializations, normalizations, samplings].flatMap((table) =>
     Object.keys(table),
   );
-  for (const name of [...tables, ...keys]) expect(page).toContain(`\`${name}\``);
+  for (const name of [...tables, ...Object.values(networkKeys).flat()]) expect(page).toContain(`\`${name}\``);
 });

@@ -4,7 +4,7 @@ import {
   type Initialization,
   type NetworkKind,
   type Normalization,
-  namesOf,
+  networkKeys,
   networks,
   type Sampling,
 } from "./config.parts.ts";
@@ -168,10 +168,10 @@ export function networkContradictions(encoder: CheckedNetwork, decoder: CheckedN
 }
 
 function strangeKeys(network: CheckedNetwork, kind: NetworkKind, place: string): string[] {
-  const keysOf = (of: NetworkKind): readonly string[] => networks[of].keys;
+  const keysOf = (of: NetworkKind): readonly string[] => networkKeys[of];
   const some = Object.entries(network).filter(([, value]) => value !== undefined && value !== null);
   return some.flatMap(([key]) => {
-    const others = namesOf(networks).filter((name) => keysOf(name).includes(key));
+    const others = networks.filter((name) => keysOf(name).includes(key));
     if (others.length === 0 || others.includes(kind)) return [];
     const list = others.map((name) => `"${name}"`).join(", ");
     const mend = others.length === 1 ? list : "one of those";

@@ -1,18 +1,5 @@
 import * as z from "zod/mini";
-import {
-  above0,
-  atLeast0,
-  choice,
-  described,
-  integer,
-  kinds,
-  optional,
-  part,
-  section,
-  share,
-  strayKeys,
-  withDefault,
-} from "./config.fields.ts";
+import { above0, atLeast0, choice, integer, kinds, part, section, share, strayKeys } from "./config.fields.ts";
 
 /* The objective of a config: its keys, their defaults, and what of them does not go together. */
 
@@ -37,7 +24,14 @@ export interface CapacityConfig {
   readonly steps: number;
 }
 
-export type ObjectiveConfig = ElboConfig | CapacityConfig;
+/** samples: draws of z for each example. */
+export interface IwaeConfig {
+  readonly kind: "iwae";
+  readonly samples: number;
+  readonly gradient: "reparameterized" | "dreg";
+}
+
+export type ObjectiveConfig = ElboConfig | CapacityConfig | IwaeConfig;
 
 const betaSchedule = kinds(
   "linear",
@@ -46,17 +40,13 @@ const betaSchedule = kinds(
     section({ kind: z.literal("constant") }),
     section({
       kind: z.literal("linear"),
-      steps: described(integer(1, "a positive integer"), "Steps until beta is reached."),
-      from: withDefault(share("a fraction from 0 to 1"), 0, "Where beta starts, as a fraction of it."),
+      steps: integer(1, "a positive integer"),
+      from: z._default(share("a fraction from 0 to 1"), 0),
     }),
     section({
       kind: z.literal("cyclical"),
-      period: described(integer(2, "an integer >= 2"), "Steps of one cycle."),
-      rising: withDefault(
-        share("a fraction from 0 to 1"),
-        0.5,
-        "Share of each cycle in which beta rises from 0; for the rest it stays.",
-      ),
+      period: integer(2, "an integer >= 2"),
+      rising: z._default(share("a fraction from 0 to 1"), 0.5),
     }),
   ],
 );
@@ -65,26 +55,19 @@ const betaSchedule = kinds(
 const objectiveKeys = {
   elbo: ["beta", "schedule"],
   capacity: ["gamma", "from", "to", "steps"],
+  iwae: ["samples", "gradient"],
 } as const satisfies Record<ObjectiveConfig["kind"], readonly string[]>;
 
-export const objective = part("What is minimized, in nats per example.", {
-  kind: withDefault(
-    choice(["elbo", "capacity"]),
-    "elbo",
-    "elbo: distortion + beta * rate (Kingma & Welling 2014; Higgins et al. 2017); capacity: distortion + gamma * |rate - C|, where the rate is the batch's mean and C rises with the step (Burgess et al. 2018).",
-  ),
-  beta: optional(
-    atLeast0("a number >= 0"),
-    "Weight of the rate KL(q(z|x) || p(z)): 1 is the ELBO, other values the beta-VAE (Higgins et al. 2017); 0 trains an autoencoder with noise. For elbo. Default: 1.",
-  ),
-  schedule: optional(
-    betaSchedule,
-    "How beta changes with the step. linear: a warm-up (Bowman et al. 2016; Sonderby et al. 2016); cyclical: Fu et al. (2019). For elbo. Default: constant.",
-  ),
-  gamma: optional(above0("a number > 0"), "Weight of the rate's distance from C. For capacity. Default: 1000."),
-  from: optional(atLeast0("nats, 0 or more"), "C at the first step, in nats. For capacity. Default: 0."),
-  to: optional(atLeast0("nats, 0 or more"), "What C rises to, in nats, and then stays at. For capacity. Default: 25."),
-  steps: optional(integer(1, "a positive integer"), "Steps over which C rises, evenly. For capacity. Default: 100000."),
+export const objective = part({
+  kind: z._default(choice(["elbo", "capacity", "iwae"]), "elbo"),
+  beta: z.optional(atLeast0("a number >= 0")),
+  schedule: z.optional(betaSchedule),
+  gamma: z.optional(above0("a number > 0")),
+  from: z.optional(atLeast0("nats, 0 or more")),
+  to: z.optional(atLeast0("nats, 0 or more")),
+  steps: z.optional(integer(1, "a positive integer")),
+  samples: z.optional(integer(1, "a positive integer")),
+  gradient: z.optional(choice(["reparameterized", "dreg"])),
 });
 
 type Checked = z.output<typeof objective>;
@@ -94,6 +77,10 @@ export function resolveObjective(given: Checked): ObjectiveConfig {
   if (given.kind === "elbo") {
     const { kind, beta = 1, schedule = { kind: "constant" } } = given;
     return { kind, beta, schedule };
+  }
+  if (given.kind === "iwae") {
+    const { kind, samples = 5, gradient = "reparameterized" } = given;
+    return { kind, samples, gradient };
   }
   const { kind, gamma = 1000, from = 0, to = 25, steps = 100_000 } = given;
   return { kind, gamma, from, to, steps };
@@ -106,7 +93,7 @@ export function objectiveContradictions(
 ): string[] {
   const found = strayKeys("objective", given, objectiveKeys);
   const resolved = resolveObjective(given);
-  if (resolved.kind === "elbo") return found;
+  if (resolved.kind !== "capacity") return found;
   const { from, to } = resolved;
   if (from > to) found.push(`objective.from: expected at most objective.to, ${to}, got ${from}: C rises`);
   // γ·|mean − C| of a part is not its share of γ·|mean − C| of the batch: on the two sides of C their gradients oppose.

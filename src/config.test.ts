@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { configJsonSchema } from "./config.json-schema.ts";
+import { likelihoods } from "./config.parts.ts";
 import { applySet, type PartialConfig, parseConfig, parseConfigText, splitOptions } from "./config.ts";
 import { UsageError } from "./errors.ts";
 
@@ -24,7 +25,7 @@ test("an empty config has every default", () => {
       encoder: { kind: "mlp", hidden: [400], gated: false, activation: "relu", initialization: "he" },
       decoder: { kind: "mlp", hidden: [400], gated: false, activation: "relu", initialization: "he" },
       prior: { kind: "standard-normal" },
-      posterior: { kind: "normal" },
+      posterior: { kind: "normal", covariance: "diagonal", flow: null },
       likelihood: { kind: "bernoulli" },
     },
     objective: { kind: "elbo", beta: 1, schedule: { kind: "constant" } },
@@ -84,9 +85,27 @@ test("defaults that depend on the likelihood and on the length of training", () 
   expect(parseConfig({ train: { epochs: 3, minutes: 7 } }, "c").train).toMatchObject({ epochs: 3, minutes: 7 });
 });
 
+test("each likelihood has its defaults", () => {
+  const of = (kind: string) => parseConfig({ model: { likelihood: { kind } } }, "c").model.likelihood;
+  const all = likelihoods.map(of);
+  expect(all).toEqual([
+    { kind: "bernoulli" },
+    { kind: "normal", variance: "fixed", standardDeviation: 1 },
+    { kind: "continuous-bernoulli" },
+    { kind: "laplace", scale: "global" },
+    { kind: "student-t", scale: "global", degrees: "global" },
+    { kind: "discretized-logistic", scale: "global", levels: 256 },
+    { kind: "discretized-logistic-mixture", components: 10, levels: 256 },
+    { kind: "beta-binomial", n: 255, concentration: "learned", values: "levels" },
+    { kind: "categorical", classes: 256, values: "levels" },
+    { kind: "poisson", values: "integers" },
+    { kind: "negative-binomial", dispersion: "global", values: "integers" },
+  ]);
+});
+
 test("a registered likelihood keeps its own keys", () => {
-  const { data, model } = parseConfig({ model: { likelihood: { kind: "poisson", rate: { floor: 0.1 } } } }, "c");
-  expect(model.likelihood).toEqual({ kind: "poisson", rate: { floor: 0.1 } });
+  const { data, model } = parseConfig({ model: { likelihood: { kind: "zero-inflated", rate: { floor: 0.1 } } } }, "c");
+  expect(model.likelihood).toEqual({ kind: "zero-inflated", rate: { floor: 0.1 } });
   expect(data.binarization).toBe("none");
 });
 
@@ -103,13 +122,17 @@ test.each<[string, unknown, string]>([
   [
     "far key",
     { objective: { weight: 2 } },
-    'c.json: objective.weight: unknown key; allowed: "kind", "beta", "schedule", "gamma", "from", "to", "steps"',
+    'c.json: objective.weight: unknown key; allowed: "kind", "beta", "schedule", "gamma", "from", "to", "steps", "samples", "gradient"',
   ],
   ["near section", { optimiser: {} }, 'c.json: optimiser: unknown key; did you mean "optimizer"?'],
   ["beta < 0", { objective: { beta: -1 } }, "c.json: objective.beta: expected a number >= 0, got -1"],
   ["beta NaN", { objective: { beta: Number.NaN } }, "c.json: objective.beta: expected a number >= 0, got NaN"],
   ["beta infinite", { objective: { beta: Infinity } }, "c.json: objective.beta: expected a number >= 0, got Infinity"],
-  ["objective", { objective: { kind: "iwae" } }, 'c.json: objective.kind: expected "elbo", "capacity", got "iwae"'],
+  [
+    "objective",
+    { objective: { kind: "mmd" } },
+    'c.json: objective.kind: expected "elbo", "capacity", "iwae", got "mmd"',
+  ],
   ["gamma 0", { objective: { gamma: 0 } }, "c.json: objective.gamma: expected a number > 0, got 0"],
   ["capacity < 0", { objective: { to: -1 } }, "c.json: objective.to: expected nats, 0 or more, got -1"],
   [
@@ -162,6 +185,41 @@ test.each<[string, unknown, string]>([
     "binarized normal",
     { data: { binarization: "dynamic" }, model: { likelihood: { kind: "normal" } } },
     'c.json: data.binarization: expected "none" with a normal likelihood, got "dynamic": a density has no finite bound on data that is 0 or 1; take "none", or a bernoulli likelihood',
+  ],
+  [
+    "binarized density",
+    { data: { binarization: "static" }, model: { likelihood: { kind: "continuous-bernoulli" } } },
+    'c.json: data.binarization: expected "none" with a continuous-bernoulli likelihood, got "static": a density has no finite bound on data that is 0 or 1; take "none", or a bernoulli likelihood',
+  ],
+  [
+    "scale",
+    { model: { likelihood: { kind: "laplace", scale: 0 } } },
+    'c.json: model.likelihood.scale: expected "global", "learned" or a number > 0, got 0',
+  ],
+  [
+    "degrees of freedom",
+    { model: { likelihood: { kind: "student-t", degrees: 2 } } },
+    'c.json: model.likelihood.degrees: expected "global", "learned" or a number > 2.001, got 2',
+  ],
+  [
+    "levels",
+    { model: { likelihood: { kind: "discretized-logistic", levels: 1 } } },
+    "c.json: model.likelihood.levels: expected an integer from 2 to 65536, got 1",
+  ],
+  [
+    "components",
+    { model: { likelihood: { kind: "discretized-logistic-mixture", components: 0.5 } } },
+    "c.json: model.likelihood.components: expected an integer from 1 to 1000, got 0.5",
+  ],
+  [
+    "a key of another likelihood",
+    { model: { likelihood: { kind: "poisson", value: "levels" } } },
+    'c.json: model.likelihood.value: unknown key; did you mean "values"?',
+  ],
+  [
+    "values of counts",
+    { model: { likelihood: { kind: "beta-binomial", values: "whole" } } },
+    'c.json: model.likelihood.values: expected "integers", "levels", got "whole"',
   ],
   [
     "variance",
@@ -303,6 +361,8 @@ const partialConfigs: fc.Arbitrary<PartialConfig> = fc.record(
           { kind: "bernoulli" as const },
           { kind: "normal" as const },
           { kind: "normal" as const, variance: "learned" as const },
+          { kind: "student-t" as const, degrees: 7 },
+          { kind: "negative-binomial" as const, dispersion: "learned" as const },
           { kind: "own", width: 3 },
         ),
       },
@@ -342,7 +402,7 @@ test("settings are applied in order to a copy, as JSON or else as text", () => {
     "model.latent=50",
     "model.encoder.hidden=[200, 200]",
     "model.encoder.activation=tanh",
-    "model.likelihood.kind=poisson",
+    "model.likelihood.kind=zero-inflated",
     "model.likelihood.floor=0.5",
     "train.epochs=null",
     "optimizer.learningRate=1e-3",
@@ -353,7 +413,7 @@ test("settings are applied in order to a copy, as JSON or else as text", () => {
     model: {
       latent: 50,
       encoder: { hidden: [200, 200], activation: "tanh" },
-      likelihood: { kind: "poisson", floor: 0.5 },
+      likelihood: { kind: "zero-inflated", floor: 0.5 },
     },
     train: { epochs: null },
     optimizer: { learningRate: 0.001 },
@@ -425,7 +485,7 @@ test("the JSON Schema describes every key and needs none", () => {
       model: { properties: { latent: { type: "integer", minimum: 1, default: 20 } } },
       objective: {
         properties: {
-          kind: { enum: ["elbo", "capacity"], default: "elbo" },
+          kind: { enum: ["elbo", "capacity", "iwae"], default: "elbo" },
           gamma: { type: "number", exclusiveMinimum: 0 },
           to: { type: "number", minimum: 0 },
           steps: { type: "integer", minimum: 1 },

@@ -1,6 +1,8 @@
 import type * as z from "zod/mini";
-import { type Checked, contradictions, isNormal } from "./config.contradictions.ts";
+import { type Checked, contradictions } from "./config.contradictions.ts";
 import { issueLines } from "./config.fields.ts";
+import type { LatentsConfig, PriorConfig } from "./config.latents.ts";
+import { type LikelihoodConfig, resolveLikelihood } from "./config.likelihoods.ts";
 import { type NetworkConfig, resolveNetworks } from "./config.networks.ts";
 import { type ObjectiveConfig, resolveObjective } from "./config.objective.ts";
 import { isReserved, lineOf, notAKey, notPlain } from "./config.plain.ts";
@@ -11,22 +13,6 @@ import { suggest } from "./nearest.ts";
 import { isRecord, show } from "./show.ts";
 
 export type Binarization = "none" | "static" | "dynamic";
-
-export interface BernoulliConfig {
-  readonly kind: "bernoulli";
-}
-
-export type NormalConfig =
-  | { readonly kind: "normal"; readonly variance: "fixed"; readonly standardDeviation: number }
-  | { readonly kind: "normal"; readonly variance: "global" | "learned" };
-
-/** A part that the user registered under the name `kind`; the registry says whether it exists. */
-export interface RegisteredConfig {
-  readonly kind: string & {};
-  readonly [key: string]: unknown;
-}
-
-export type LikelihoodConfig = BernoulliConfig | NormalConfig | RegisteredConfig;
 
 /** Of the learning rate. warmup, every: steps; final: fraction of learningRate; patience: validations. */
 export type ScheduleConfig = { readonly warmup: number } & (
@@ -81,8 +67,8 @@ export interface Config {
     readonly latent: number;
     readonly encoder: NetworkConfig;
     readonly decoder: NetworkConfig;
-    readonly prior: { readonly kind: "standard-normal" };
-    readonly posterior: { readonly kind: "normal" };
+    readonly prior: PriorConfig;
+    readonly posterior: LatentsConfig["posterior"];
     readonly likelihood: LikelihoodConfig;
   };
   readonly objective: ObjectiveConfig;
@@ -147,12 +133,6 @@ function resolveOptimizer(given: Checked["optimizer"]): OptimizerConfig {
   if (kind === "sgd") return { kind, ...common, momentum, nesterov, weightDecay };
   const moments = { ...common, beta1, beta2, epsilon };
   return kind === "adam" ? { kind, ...moments } : { kind, ...moments, weightDecay };
-}
-
-function resolveLikelihood(likelihood: Checked["model"]["likelihood"]): LikelihoodConfig {
-  if (!isNormal(likelihood)) return likelihood;
-  if (likelihood.variance !== "fixed") return { kind: "normal", variance: likelihood.variance };
-  return { kind: "normal", variance: "fixed", standardDeviation: likelihood.standardDeviation ?? 1 };
 }
 
 /**

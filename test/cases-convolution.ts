@@ -10,7 +10,9 @@ import { patches, unpatches } from "../src/graph/ops/patches.ts";
 import { averagePool2d, maxPool2d, type PoolingOptions } from "../src/graph/ops/pooling.ts";
 import { upsampleBilinear, upsampleNearest } from "../src/graph/ops/resize.ts";
 import type { Geometry, Pair } from "../src/graph/ops/window.ts";
+import { tilesOperator } from "../src/graph/ops/winograd.ts";
 import type { Shape } from "../src/graph/shape.ts";
+import { apply } from "../src/graph/tensor.ts";
 import { type Composed, type Entries, given, total } from "./cases.ts";
 import { type Array1, at, type Case, generator, tabulate } from "./gradient-check.ts";
 
@@ -228,6 +230,29 @@ const windows: readonly (readonly [Geometry, number])[] = [
   [geometry({ size: [1, 3], kernel: [1, 1], count: [2, 2], stride: [2, 2], before: [1, 0] }), 4], // sees no pixel
 ];
 
+/** Convolutions that are computed by 4×4 tiles; sizes that are a multiple of two and not, and images of a pixel. */
+const tiled: typeof chosen = [
+  [[[4, 4], [3, 3], 16, 17], { padding: 1 }],
+  [[[3, 5], [3, 3], 17, 16], {}],
+  [[[3, 2], [3, 3], 16, 16], { padding: "same" }],
+  [
+    [[1, 3], [3, 3], 16, 16],
+    {
+      padding: [
+        [2, 0],
+        [1, 2],
+      ],
+    },
+  ],
+];
+
+/** Tiles of 4×4, 2 apart, that reach over the images on all sides, on some and on none. */
+const tilings: readonly Geometry[] = [
+  geometry({ size: [4, 4], kernel: [3, 3], count: [4, 4], before: [1, 1] }),
+  geometry({ size: [3, 4], kernel: [3, 3], count: [3, 3], before: [2, 0] }),
+  geometry({ size: [4, 6], kernel: [3, 3], count: [2, 4] }),
+];
+
 /** The element of an image at an element of a patch. */
 const source = ({ stride, dilation, before }: Geometry, o: Two, k: Two): Two => [
   o[0] * stride[0] + k[0] * dilation[0] - before[0],
@@ -289,7 +314,24 @@ const between = (size: number, factor: number, i: number): readonly (readonly [n
 
 export const convolutionCases: Entries = {
   conv2d: given([...chosen, ...randomly].map(convolution)),
-  convTranspose2d: given([...chosen, ...randomly].map(adjoint)),
+  tiledConv2d: given(tiled.map(convolution)),
+  tiles: given(
+    tilings.map((own) => ({
+      shapes: [["batch", ...own.size, 3]],
+      build: (x) => apply(tilesOperator, [x!], { ...own }),
+      expected: (x) => {
+        const across = Math.ceil(own.count[1] / 2);
+        const tiles = Math.ceil(own.count[0] / 2) * across;
+        return tabulate([16, x!.shape[0]! * tiles, 3], ([position, row, c]) => {
+          const tile = row! % tiles;
+          const [y, z] = [2 * Math.floor(tile / across), 2 * (tile % across)];
+          const i: Two = [y + Math.floor(position! / 4) - own.before[0], z + (position! % 4) - own.before[1]];
+          return inside(own, i) ? at(x!, [Math.floor(row! / tiles), ...i, c!]) : 0;
+        });
+      },
+    })),
+  ),
+  convTranspose2d: given([...chosen, ...randomly, ...tiled].map(adjoint)),
   patches: given(
     windows.flatMap(([own, channels]) =>
       [0, -3.5].map(

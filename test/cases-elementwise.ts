@@ -1,4 +1,4 @@
-import { elu, gelu, leakyRelu, relu, silu, softplus, unitStep } from "../src/graph/ops/activation.ts";
+import { elu, leakyRelu, relu, silu, softplus, unitStep } from "../src/graph/ops/activation.ts";
 import {
   abs,
   add,
@@ -26,7 +26,7 @@ import {
   where,
 } from "../src/graph/ops/comparison.ts";
 import { cos, exp, expm1, log, log1p, sigmoid, sin, tanh } from "../src/graph/ops/functions.ts";
-import { digamma, erf, lgamma, polygamma } from "../src/graph/ops/special.ts";
+import { digamma, erf, gelu, lgamma, polygamma } from "../src/graph/ops/special.ts";
 import { expand } from "../src/graph/ops/structure.ts";
 import type { Tensor } from "../src/graph/tensor.ts";
 import { binary, type Composed, type Entries, given, none, pairs, total, unary } from "./cases.ts";

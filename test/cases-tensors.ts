@@ -6,11 +6,11 @@ import { bernoulliLogProb } from "../src/graph/ops/likelihood.ts";
 import { linear, linearFeaturesFirst, matmul } from "../src/graph/ops/linear.ts";
 import { logsumexp, max, mean, min } from "../src/graph/ops/reduce.ts";
 import { argmax, argmin, gather, oneHot, scatterAdd } from "../src/graph/ops/select.ts";
-import { dropout, straightThrough } from "../src/graph/ops/stochastic.ts";
+import { dropout, scaleGradient, straightThrough } from "../src/graph/ops/stochastic.ts";
 import { expand, reshape, stopGradient, sum, sumEvent, transpose } from "../src/graph/ops/structure.ts";
 import { tril, trilVector } from "../src/graph/ops/triangle.ts";
 import type { Shape } from "../src/graph/shape.ts";
-import type { Tensor } from "../src/graph/tensor.ts";
+import { constant, type Tensor } from "../src/graph/tensor.ts";
 import { type Composed, type Entries, given, none, ofStaticAxes, reduced, singles, total } from "./cases.ts";
 import { type Array1, at, type Case, elementwise, reduction, tabulate } from "./gradient-check.ts";
 
@@ -184,6 +184,11 @@ export const tensorCases: Entries = {
   ]),
   max: given(reduced(max, (x) => Math.max(...x), "distinct")),
   min: given(reduced(min, (x) => Math.min(...x), "distinct")),
+  scaleGradient: given(
+    singles.map(
+      (shape): Case => ({ shapes: [shape], build: (x) => scaleGradient(x!, constant(1)), expected: (x) => x! }),
+    ),
+  ),
   stopGradient: given(
     singles.map((shape): Case => ({ shapes: [shape], build: stopGradient, expected: (x) => x!, detached: true })),
   ),

@@ -24,13 +24,14 @@ export function findChromium(): string | undefined {
 export const noChromium =
   "no Chromium found: install it with `bash scripts/install-chromium.sh`, or set VAEKIT_CHROMIUM to its path";
 
+/** @param flags added to the command line; with --enable-gpu among them, a graphics card is used where there is one */
 export function launchChromium(executablePath: string, flags: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath,
     args: [
       "--headless",
       "--no-sandbox",
-      "--disable-gpu",
+      ...(flags.includes("--enable-gpu") ? [] : ["--disable-gpu"]),
       "--disable-quic",
       "--no-first-run",
       "--disable-background-networking",

@@ -11,7 +11,9 @@ export function fakeInference(): Inference {
     config: parseConfig({ model: { latent: 3 } }, "fake"),
     event: [2, 2],
     latent: 3,
-    async encode(x, rows) {
+    prior: { noise: { normal: 3, uniform: 0 }, draw: async (normal) => normal },
+    async encode(given, rows) {
+      const x = given instanceof Uint8Array ? Float32Array.from(given, (grey) => grey / 255) : given;
       const row = (i: number) => x.subarray(i * 4, (i + 1) * 4);
       const mean = Float32Array.from({ length: rows * 3 }, (_, i) => row(Math.floor(i / 3))[i % 3]!);
       const logvar = Float32Array.from({ length: rows * 3 }, (_, i) => row(Math.floor(i / 3))[3]!);

@@ -260,7 +260,9 @@ async function opened(use: (open: Inference) => Promise<void>): Promise<void> {
 
 test("rows for a network are finite floats, and as many as they are said to be", () =>
   opened(async (open) => {
-    expect(await refusal(call(open.encode, [0, 1], 1))).toBe("x: expected a Float32Array, rows of 2 values, got [0,1]");
+    expect(await refusal(call(open.encode, [0, 1], 1))).toBe(
+      "x: expected a Float32Array or a Uint8Array of grey levels, rows of 2 values, got [0,1]",
+    );
     expect(await refusal(call(open.encode, Float32Array.of(0, 1), undefined))).toContain(
       "x: rows: expected an integer",
     );

@@ -28,6 +28,8 @@ export interface ReadModel {
   }[];
   readonly inputs: Readonly<Record<string, { readonly type: number; readonly shape: readonly (number | string)[] }>>;
   readonly outputs: ReadModel["inputs"];
+  /** Values that are neither, of which a shape is told. */
+  readonly between: ReadModel["inputs"];
 }
 
 type Fields = ReadonlyMap<number, readonly unknown[]>;
@@ -94,7 +96,15 @@ function readValues(values: readonly Uint8Array[]): ReadModel["inputs"] {
 
 export function readOnnx(bytes: Uint8Array): ReadModel {
   const model = fields(bytes, { 1: "int", 2: "text", 3: "text", 7: "bytes", 8: "bytes", 14: "bytes" });
-  const graph = fields(one(model, 7), { 1: "bytes", 2: "text", 5: "bytes", 10: "text", 11: "bytes", 12: "bytes" });
+  const graph = fields(one(model, 7), {
+    1: "bytes",
+    2: "text",
+    5: "bytes",
+    10: "text",
+    11: "bytes",
+    12: "bytes",
+    13: "bytes",
+  });
   const metadata = all<Uint8Array>(model, 14).map((item) => {
     const entry = fields(item, { 1: "text", 2: "text" });
     return [one<string>(entry, 1), one<string>(entry, 2)] as const;
@@ -118,5 +128,6 @@ export function readOnnx(bytes: Uint8Array): ReadModel {
     }),
     inputs: readValues(all(graph, 11)),
     outputs: readValues(all(graph, 12)),
+    between: readValues(all(graph, 13)),
   };
 }

@@ -117,7 +117,7 @@ test("the mean over all examples is that of the splits", async () => {
 
 test("traversals are ordered by the rates of evaluate, in the command and in the report alike", async () => {
   const { rateByLatentNats } = await evaluateRun({ run, split: "validation" });
-  const order = rateByLatentNats
+  const order = rateByLatentNats!
     .map((klNats, dimension) => ({ dimension, klNats }))
     .sort((a, b) => b.klNats - a.klNats);
   const out = join(folder, "traversals.png");

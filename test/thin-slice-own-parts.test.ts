@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { likelihoods } from "../src/config.parts.ts";
 import { parseConfig } from "../src/config.ts";
 import type { Distribution } from "../src/distributions/distribution.ts";
 import { UsageError } from "../src/errors.ts";
@@ -84,7 +85,7 @@ test("a likelihood of one's own is registered by name, trained, saved and loaded
   await storage.write("model/model.json", text.replaceAll("laplace-of-mine", "laplace-of-yours"));
   await expect(loadModel(storage)).rejects.toThrow(UsageError);
   await expect(loadModel(storage)).rejects.toThrow(
-    'no likelihood is named "laplace-of-yours" (there are: bernoulli, normal, laplace-of-mine); a likelihood of your own must be registered with registerLikelihood("laplace-of-yours", …)',
+    `no likelihood is named "laplace-of-yours" (there are: ${likelihoods.join(", ")}, laplace-of-mine); a likelihood of your own must be registered with registerLikelihood("laplace-of-yours", …)`,
   );
 });
 

@@ -124,7 +124,7 @@ test("gradients by an input and by a latent are those of central differences", a
   const z = input("z", ["batch", 2]);
   const bound = sum(negElbo(vae, x, input("noise", ["batch", 2])).negElboNats);
   // log p(x, z), as Hamiltonian Monte Carlo climbs it
-  const joint = add(sum(vae.decode(z).logProb(x)), sum(vae.prior(z).logProb(z)));
+  const joint = add(sum(vae.decode(z).logProb(x)), sum(vae.prior().logProb(z)));
   const [dx] = grad(bound, [x]);
   const [dz] = grad(joint, [z]);
   const weights = Object.fromEntries(

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { decodeSafetensors } from "../src/storage/safetensors.ts";
 import { noChromium } from "./chromium.ts";
 
 /* WebGPU in Node, on the graphics card in software that Chromium brings along. */
@@ -48,10 +49,17 @@ describe.skipIf(!found)(
         .split("\n")
         .map((line) => (JSON.parse(line) as { readonly train: { readonly negElboNats: number } }).train.negElboNats);
 
-    test("training has the processor's losses, and a run is gone on with where it began", async () => {
-      const steps = ["--set", ...settings, "--steps", "10"];
-      expect(train("gpu", ...steps, "--device", "webgpu")).toMatchObject({ status: 0 });
-      expect(train("cpu", ...steps)).toMatchObject({ status: 0 });
+    const tensorsAt = async (run: string, step: number) => {
+      const file = join(folder, run, "checkpoints", `step-${String(step).padStart(12, "0")}.safetensors`);
+      const { tensors } = decodeSafetensors(await readFile(file), file);
+      return [...tensors].filter(([name]) => !name.startsWith("best/")); // which depends on when it was validated
+    };
+
+    test("training has the processor's losses, and is resumed on either: to the bit on the card", async () => {
+      const steps = ["--set", ...settings, "train.microBatch=6", "train.average=0.9", "optimizer.clip=10", "--steps"];
+      const common = [...steps, "10"];
+      expect(train("gpu", ...common, "--device", "webgpu")).toMatchObject({ status: 0 });
+      expect(train("cpu", ...common)).toMatchObject({ status: 0 });
       const [gpu, cpu] = [await rowsOf("gpu"), await rowsOf("cpu")];
       expect(gpu.length).toBe(5);
       for (const [i, loss] of gpu.entries()) expect(Math.abs(loss / cpu[i]! - 1), `epoch ${i + 1}`).toBeLessThan(1e-4);
@@ -59,12 +67,28 @@ describe.skipIf(!found)(
 
       const record = JSON.parse(await readFile(join(folder, "gpu", "environment.json"), "utf8"));
       expect(record).toMatchObject({ device: "webgpu", members: 1 });
-      const resumed = train("gpu", "--resume", "--steps", "14");
+      expect(record.fallbacks).toBeUndefined(); // the card has all that is needed
+      const parted = [...steps, "6"];
+      expect(train("parted", ...parted, "--device", "webgpu")).toMatchObject({ status: 0 });
+      const resumed = train("parted", "--resume", "--steps", "10");
       expect(resumed).toMatchObject({ status: 0 });
       expect(resumed.stderr).not.toContain("Not as the run began"); // on the same device without being told
-      expect(train("gpu", "--resume", "--steps", "16", "--device", "cpu").stderr).toContain(
-        "device webgpu before, cpu now",
-      );
+      expect(await tensorsAt("parted", 10)).toEqual(await tensorsAt("gpu", 10));
+
+      const elsewhere = train("gpu", "--resume", "--steps", "16", "--device", "cpu");
+      expect(elsewhere.stderr).toContain("device webgpu before, cpu now");
+      expect(train("cpu", "--resume", "--steps", "16")).toMatchObject({ status: 0 });
+      for (const [i, loss] of (await rowsOf("gpu")).entries())
+        expect(Math.abs(loss / (await rowsOf("cpu"))[i]! - 1), `epoch ${i + 1}`).toBeLessThan(1e-4);
+    });
+
+    test("operators that the card has none for are told and recorded", async () => {
+      const capacity = 'objective={"kind":"capacity","to":10,"steps":5}'; // |rate − C|, whose gradient has a sign
+      const { status, stderr } = train("told", "--set", ...settings, capacity, "--steps", "2", "--device", "webgpu");
+      expect(stderr).toContain("on the processor, for want of an operator on the graphics card: Sign (1)\n");
+      expect(status).toBe(0);
+      const record = JSON.parse(await readFile(join(folder, "told", "environment.json"), "utf8"));
+      expect(record.fallbacks).toEqual({ Sign: 1 });
     });
   },
 );

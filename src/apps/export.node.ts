@@ -3,9 +3,10 @@ import type * as z from "zod/mini";
 import { checkOptions, section, text } from "../config.fields.ts";
 import { RunError } from "../errors.ts";
 import { lower } from "../graph/lower.ts";
+import { shapeAt, sizeAt } from "../graph/shape.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
-import type { Data } from "../runtime/backend.ts";
+import type { Data, Value } from "../runtime/backend.ts";
 import { createKernels } from "../runtime/kernels.ts";
 import { siteKey } from "../runtime/philox.ts";
 import { compile } from "../runtime/program.ts";
@@ -36,7 +37,9 @@ const checkedRows = 7;
 
 /**
  * Writes encoder.onnx (x → mean, logvar) and decoder.onnx (z → mean, and the likelihood's parameters), each with a
- * dynamic batch, and loads them back in ONNX Runtime to compare them with the model.
+ * dynamic batch, and loads them back in ONNX Runtime to compare them with the model. Where the posterior is no normal of
+ * independent latents, the encoder also takes noise and gives z, a draw; where the prior is not the standard normal,
+ * prior.onnx makes z of noise.
  * @throws RunError when they do not agree, and nothing is written; or when the folder cannot be written to
  */
 export async function exportOnnx(options: ExportOptions): Promise<ExportResult> {
@@ -44,14 +47,7 @@ export async function exportOnnx(options: ExportOptions): Promise<ExportResult> 
   const { run, out } = options;
   const model = await openRun(run);
   try {
-    const { vae } = model;
-    const graphs = [
-      graphOf(model, "encoder", input("x", ["batch", ...vae.event]), (x) => vae.encode(x).parameters),
-      graphOf(model, "decoder", input("z", ["batch", vae.latent]), (z) => {
-        const likelihood = vae.decode(z);
-        return { ...likelihood.parameters, ...("mean" in likelihood.parameters ? {} : { mean: likelihood.mean }) };
-      }),
-    ];
+    const graphs = [encoderGraph(model), decoderGraph(model), ...priorGraph(model)];
     let maxDifference = 0;
     for (const graph of graphs) maxDifference = Math.max(maxDifference, await difference(model, graph));
     if (!(maxDifference <= tolerance))
@@ -66,26 +62,59 @@ export async function exportOnnx(options: ExportOptions): Promise<ExportResult> 
   }
 }
 
+/** An input of an exported graph, and what the check feeds it. */
+interface ExportedInput {
+  readonly tensor: Tensor;
+  readonly values: "normals" | "uniforms";
+}
+
 interface ExportedGraph {
   readonly name: string;
-  readonly input: Tensor;
+  readonly inputs: readonly ExportedInput[];
   readonly outputs: Readonly<Record<string, Tensor>>;
   readonly bytes: Uint8Array;
+}
+
+function encoderGraph(model: OpenRun): ExportedGraph {
+  const { vae } = model;
+  const { event, noiseWidth } = vae;
+  const x: ExportedInput = { tensor: input("x", ["batch", ...event]), values: "uniforms" }; // as images have
+  const posterior = vae.posterior(x.tensor);
+  const { mean, logvar } = posterior.base;
+  if (posterior.klStandardByLatent) return graphOf(model, "encoder", [x], { mean, logvar });
+  const noise: ExportedInput = { tensor: input("noise", ["batch", noiseWidth]), values: "normals" };
+  return graphOf(model, "encoder", [x, noise], { mean, logvar, z: posterior.draw(noise.tensor).z });
+}
+
+function decoderGraph(model: OpenRun): ExportedGraph {
+  const z = input("z", ["batch", model.vae.latent]);
+  const { parameters, mean } = model.vae.decode(z);
+  const outputs = { ...parameters, ...("mean" in parameters ? {} : { mean }) };
+  return graphOf(model, "decoder", [{ tensor: z, values: "normals" }], outputs);
+}
+
+function priorGraph(model: OpenRun): ExportedGraph[] {
+  const prior = model.vae.prior();
+  if (prior.kind === "standard") return [];
+  const normal: ExportedInput = { tensor: input("normal", ["batch", prior.noise.normal]), values: "normals" };
+  const uniform: ExportedInput = { tensor: input("uniform", ["batch", prior.noise.uniform]), values: "uniforms" };
+  const given = prior.noise.uniform > 0 ? { uniform: uniform.tensor } : {};
+  const z = prior.sample({ normal: normal.tensor, ...given });
+  return [graphOf(model, "prior", prior.noise.uniform > 0 ? [normal, uniform] : [normal], { z })];
 }
 
 function graphOf(
   { weights, description }: OpenRun,
   name: string,
-  from: Tensor,
-  outputsOf: (x: Tensor) => Readonly<Record<string, Tensor>>,
+  inputs: readonly ExportedInput[],
+  outputs: Readonly<Record<string, Tensor>>,
 ): ExportedGraph {
-  const outputs = outputsOf(from);
   const { config, event, trained } = description;
   const { bytes } = lower(outputs, {
     name: `vaekit-${name}`,
     embed: new Map(Object.entries(weights)),
     producerVersion: version,
-    documentation: documentationOf(name, event, config.model.latent),
+    documentation: documentationOf(name, event, config.model.latent, Object.keys(outputs)),
     metadata: {
       "vaekit.part": name,
       "vaekit.event": JSON.stringify(event),
@@ -94,33 +123,45 @@ function graphOf(
       "vaekit.trained": JSON.stringify(trained),
     },
   });
-  return { name, input: from, outputs, bytes };
+  return { name, inputs, outputs, bytes };
 }
 
-function documentationOf(name: string, event: readonly number[], latent: number): string {
+function documentationOf(name: string, event: readonly number[], latent: number, outputs: readonly string[]): string {
+  if (name === "prior")
+    return `Prior of a variational autoencoder. normal: standard normal numbers; uniform, if there is such an input: numbers in [0, 1). z: (batch, ${latent}), a draw of p(z).`;
+  const drawn = outputs.includes("z")
+    ? ` noise: standard normal numbers; z: (batch, ${latent}), a draw of q(z|x), whose mean and logvar are those of each latent by itself, before any flow.`
+    : "";
   return name === "encoder"
-    ? `Encoder of a variational autoencoder. x: (batch, ${event.join(", ")}), as the model was trained on it. mean, logvar: (batch, ${latent}), of the Normal q(z|x).`
+    ? `Encoder of a variational autoencoder. x: (batch, ${event.join(", ")}), as the model was trained on it. mean, logvar: (batch, ${latent}), of the Normal q(z|x).${drawn}`
     : `Decoder of a variational autoencoder. z: (batch, ${latent}). mean: (batch, ${event.join(", ")}), of p(x|z); the other outputs are its parameters.`;
 }
 
-/** Largest |Δ| / (1 + |v|) between the exported file, loaded back, and the model that was trained. */
-async function difference(model: OpenRun, { name, input: from, outputs, bytes }: ExportedGraph): Promise<number> {
-  const { backend, weights } = model;
-  const size = from.shape.slice(1).reduce<number>((product, dim) => product * (dim as number), 1);
-  const kernels = createKernels(4 * checkedRows * size + 256);
-  const values = kernels.float32(checkedRows * size);
+function drawn(site: string, size: number, values: ExportedInput["values"]): Float32Array {
+  const kernels = createKernels(4 * checkedRows * (size + 1) + 256);
+  const data = kernels.float32(checkedRows * size);
   const rows = kernels.uint32(checkedRows);
   for (let i = 0; i < checkedRows; i++) rows[i] = i;
-  // The encoder sees values between 0 and 1, as images have; the decoder draws of the prior.
-  kernels[name === "encoder" ? "uniforms" : "normals"](values, siteKey(0, `export/${name}`), 0, rows, size);
-  const given: Record<string, Data> = { [from.label!]: values };
+  kernels[values](data, siteKey(0, site), 0, rows, size);
+  return data;
+}
+
+/** Largest |Δ| / (1 + |v|) between the exported file, loaded back, and the model that was trained. */
+async function difference(model: OpenRun, { name, inputs, outputs, bytes }: ExportedGraph): Promise<number> {
+  const { backend, weights } = model;
+  const values = inputs.map(({ tensor, values }): [string, Value] => [
+    tensor.label!,
+    {
+      data: drawn(`export/${name}/${tensor.label}`, sizeAt(tensor.shape, 1), values),
+      shape: shapeAt(tensor.shape, checkedRows),
+    },
+  ]);
+  const given: Record<string, Data> = Object.fromEntries(values.map(([label, { data }]) => [label, data]));
   const program = await compile(backend, outputs);
   const expected = await program.run({ ...weights, ...given });
   await program.release();
   const executable = await backend.compile({ bytes, precision: "float32" });
-  const actual = await executable.run({
-    [from.label!]: { data: values, shape: [checkedRows, ...(from.shape.slice(1) as number[])] },
-  });
+  const actual = await executable.run(Object.fromEntries(values));
   await executable.release();
   let largest = 0;
   for (const [output, { data }] of Object.entries(expected)) {

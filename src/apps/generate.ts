@@ -31,16 +31,18 @@ export async function generate(model: Inference, options: GenerateOptions): Prom
   checkOptions("generate", schema, options);
   const { count, seed } = options;
   checkCount("generate", model, count);
-  const z = priorNoise(count, model.latent, seed); // the prior is the standard normal
-  return { images: await model.decode(z, count), event: model.event, count };
+  return { images: await model.decode(await drawPrior(model, count, seed), count), event: model.event, count };
 }
 
-/** Standard normals (count, latent), row i keyed by i. */
-function priorNoise(count: number, latent: number, seed: number): Float32Array {
-  const kernels = createKernels(count * (latent + 1) * 4 + 128);
+/** z (count, latent) drawn from p(z), row i keyed by i. */
+function drawPrior({ prior }: Inference, count: number, seed: number): Promise<Float32Array> {
+  const { normal, uniform } = prior.noise;
+  const kernels = createKernels(count * (normal + uniform + 1) * 4 + 192);
   const example = kernels.uint32(count);
   for (let i = 0; i < count; i++) example[i] = i;
-  const noise = kernels.float32(count * latent);
-  kernels.normals(noise, siteKey(seed, "sample"), 0, example, latent);
-  return noise;
+  const normals = kernels.float32(count * normal);
+  const uniforms = kernels.float32(count * uniform);
+  kernels.normals(normals, siteKey(seed, "sample"), 0, example, normal);
+  if (uniform > 0) kernels.uniforms(uniforms, siteKey(seed, "sample/uniform"), 0, example, uniform);
+  return prior.draw(normals, uniforms, count);
 }

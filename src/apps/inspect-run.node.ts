@@ -6,7 +6,7 @@ import { completeModel } from "../models/networks.ts";
 import { loadModel } from "../models/portable.ts";
 import { trainingStep } from "../models/step.ts";
 import type { Vae } from "../models/vae.ts";
-import { weightOf } from "../nn/normalization-weight.ts";
+import { weightOf } from "../nn/parameters.ts";
 import { directoryStorage } from "../storage/directory.node.ts";
 
 /** What a run's model is made of. */
@@ -51,7 +51,7 @@ export async function inspectRun(run: string): Promise<RunInspection> {
   const config = { ...description.config, model: completeModel(description.config.model, event) };
   const encoded = Object.values(vae.encode(input("x", ["batch", ...event])).parameters);
   const decoded = Object.values(vae.decode(input("z", ["batch", vae.latent])).parameters);
-  const step = trainingStep(vae);
+  const step = trainingStep(vae, description.config.objective);
   const layers = layersOf(vae, [...encoded, ...decoded]);
   const parameters = sum(layers.map((layer) => layer.parameters));
   const rows = config.train.microBatch ?? config.train.batchSize;

@@ -97,8 +97,12 @@ export function evaluationLines(evaluation: Evaluation, activeNats: number): str
     `${data}, ${split}: ${formatCount(examples)} ${examples === 1 ? "example" : "examples"}, binarization ${binarization}${MEASURES[measure]}`,
     "",
     ...tableLines(rows),
-    "",
-    `${activeLatents} of ${rateByLatentNats.length} latent dimensions are active (mean KL above ${activeNats} nats)`,
+    ...(rateByLatentNats
+      ? [
+          "",
+          `${activeLatents} of ${rateByLatentNats.length} latent dimensions are active (mean KL above ${activeNats} nats)`,
+        ]
+      : []),
   ];
 }
 

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
 import { UsageError } from "../errors.ts";
-import { checkOutputFile, formatSeconds, shellQuote, tableLines } from "./output.ts";
+import { checkOutputFile, formatCount, formatSeconds, shellQuote, tableLines } from "./output.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "vaekit-output-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -55,4 +55,9 @@ test("numbers stand at the right of a table's column, words at its left", () => 
 test("a path with blanks or quotes is quoted for a shell", () => {
   expect(shellQuote("runs/a-1.b")).toBe("runs/a-1.b");
   expect(shellQuote("my runs/it's")).toBe("'my runs/it'\\''s'");
+});
+
+test("counts have commas at thousands", () => {
+  for (const count of [0, 7, 999, 1000, 12_345, 999_999.5, 1_234_567, -1234, Number.NaN])
+    expect(formatCount(count)).toBe(Math.round(count).toLocaleString("en-US"));
 });

@@ -97,6 +97,7 @@ async function trainCommand(data: string, flags: TrainFlags): Promise<void> {
   const config = configFile === undefined ? undefined : await readConfig(configFile);
   for (const setting of flags.set ?? []) checkNesting(setting, `--set ${setting.slice(0, 40)}...`);
   const { train } = await import("../train/train.node.ts");
+  prepareDevice(flags);
   const progress = trainProgress(process.stderr, { bars: wantsBars(process.stderr, process.env) });
   const stop = stopOnSignals(progress);
   const resume = `vaekit train ${shellQuote(data)} --out ${shellQuote(flags.out)} --resume`;
@@ -129,6 +130,11 @@ async function trainCommand(data: string, flags: TrainFlags): Promise<void> {
     process.exitCode = exitCodeOf(received);
   }
   printResult(json, result, resultLines(result));
+}
+
+/** Loads ONNX Runtime while the data are read. What is wrong with it, or with the options, is told where it is needed. */
+function prepareDevice({ device = "cpu", threads }: TrainFlags): void {
+  import("../runtime/ort.node.ts").then(({ nodeBackend }) => nodeBackend(device, threads)).catch(() => {});
 }
 
 /** What to raise when a resumed run had nothing left to do. */

@@ -61,7 +61,11 @@ export function register(program: Command): void {
 
 /** Which latent dimension each row of the picture shows, and its KL. */
 export function traversalLines({ dimensions, file }: Pick<TraversalResult, "dimensions" | "file">): string[] {
-  const rows = dimensions.map(({ dimension, klNats }, i) => [String(i + 1), String(dimension), klNats.toFixed(2)]);
+  const rows = dimensions.map(({ dimension, klNats }, i) => [
+    String(i + 1),
+    String(dimension),
+    klNats?.toFixed(2) ?? "",
+  ]);
   return [
     `${dimensions.length} ${dimensions.length === 1 ? "latent dimension" : "latent dimensions"}: ${file}`,
     "",

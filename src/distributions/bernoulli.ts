@@ -10,6 +10,7 @@ import type { Distribution } from "./distribution.ts";
 export interface Bernoulli extends Distribution {
   readonly kind: "bernoulli";
   readonly logits: Tensor;
+  entropy(): Tensor;
 }
 
 /**

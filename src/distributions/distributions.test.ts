@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { type Family, families } from "../../test/distribution-families.ts";
 import { differences, evaluate, furthest, type Run, runner } from "../../test/numeric.ts";
 import { UsageError } from "../errors.ts";
 import { grad } from "../graph/grad.ts";
@@ -10,53 +11,11 @@ import { constant, input, type Tensor } from "../graph/tensor.ts";
 import { createKernels } from "../runtime/kernels.ts";
 import { siteKey } from "../runtime/philox.ts";
 import { bernoulli } from "./bernoulli.ts";
-import type { Distribution, NoiseKind } from "./distribution.ts";
+import type { Distribution } from "./distribution.ts";
 import { kl, klMonteCarlo } from "./kl.ts";
 import { normal, standardNormal } from "./normal.ts";
 
-/* The laws that every distribution must keep, from one table: a new distribution is a new row. */
-
-interface Family {
-  readonly name: string;
-  readonly parameters: readonly string[];
-  build(parameters: readonly Tensor[]): Distribution;
-  /** Parameters that the laws are checked at; the range that random ones are taken from. */
-  readonly at: readonly (readonly number[])[];
-  readonly range: readonly (readonly [number, number])[];
-  /** Points and weights with which a sum over the support is a sum, or an integral to the last digit. */
-  support(parameters: readonly number[]): { readonly x: number[]; readonly weight: number[] };
-}
-
-const families: readonly Family[] = [
-  {
-    name: "normal",
-    parameters: ["mean", "logvar"],
-    build: ([mean, logvar]) => normal(mean!, logvar!),
-    at: [
-      [0, 0],
-      [1.5, -2],
-      [-3, 1.2],
-    ],
-    range: [
-      [-10, 10],
-      [-8, 8],
-    ],
-    // The trapezoidal rule converges faster than any power of the step on a function that dies away at both ends.
-    support([mean, logvar]) {
-      const deviation = Math.exp(logvar! / 2);
-      const steps = Array.from({ length: 1001 }, (_, i) => (i - 500) / 40);
-      return { x: steps.map((t) => mean! + t * deviation), weight: steps.map(() => deviation / 40) };
-    },
-  },
-  {
-    name: "bernoulli",
-    parameters: ["logits"],
-    build: ([logits]) => bernoulli(logits!),
-    at: [[0], [1.7], [-3.5]],
-    range: [[-12, 12]],
-    support: () => ({ x: [0, 1], weight: [1, 1] }),
-  },
-];
+/* The laws that every distribution must keep, over the table of test/distribution-families.ts. */
 
 const precisions = [
   { precision: "float64", tolerance: 1e-11 },
@@ -71,23 +30,28 @@ const feeds = (prefix: string, parameters: readonly number[], rows: number): Rec
   Object.fromEntries(parameters.map((value, i) => [`${prefix}${i}`, Array.from({ length: rows }, () => value)]));
 
 const x = input("x", ["batch"]);
-const noise = input("noise", ["batch"]);
+const noiseOf = ({ noiseWidth = 1 }: Distribution, rows: number | "batch"): Tensor =>
+  input("noise", noiseWidth === 1 ? [rows] : [rows, noiseWidth]);
+/** Those with a KL in closed form. */
+const hasKl = (name: string): boolean => name === "normal" || name === "bernoulli";
 
 /** A distribution's functions at points x and noise, and its divergence from another of its family. */
 function lawsOf(family: Family, precision: Precision): Promise<Run> {
   const q = symbolic(family, "q");
   const p = symbolic(family, "p");
-  const z = q.sample(noise);
-  const outputs = {
+  const z = q.sample(noiseOf(q, "batch"));
+  const outputs: Record<string, Tensor> = {
     logProb: q.logProb(x),
     logProbOfOther: p.logProb(x),
     mean: q.mean,
     variance: q.variance,
-    entropy: q.entropy(),
     sample: z,
-    kl: kl(q, p),
     klMonteCarlo: klMonteCarlo(q, p, z),
   };
+  if (q.entropy) outputs.entropy = q.entropy();
+  if (q.cdf) outputs.cdf = q.cdf(x);
+  if (hasKl(family.name)) outputs.kl = kl(q, p);
+  for (const [name, output] of Object.entries(outputs)) expect(output.shape, name).toEqual(["batch"]);
   return runner(outputs, precision);
 }
 
@@ -97,16 +61,24 @@ const meanOf = (values: readonly number[]): number => values.reduce((total, valu
 const momentOf = (values: readonly number[], power: number, about = meanOf(values)): number =>
   meanOf(values.map((value) => (value - about) ** power));
 
-function draw(kind: NoiseKind, count: number): Float32Array {
+function draw({ noise, noiseWidth = 1 }: Distribution, rows: number): Float32Array {
+  const count = rows * noiseWidth;
   const kernels = createKernels(4 * count + 128);
   const out = kernels.float32(count);
-  kernels[kind === "normal" ? "normals" : "uniforms"](out, siteKey(1, "laws"), 0, kernels.uint32(1), count);
+  kernels[noise === "normal" ? "normals" : "uniforms"](out, siteKey(1, "laws"), 0, kernels.uint32(1), count);
   return out;
 }
 
+/** Noise in the middle, for laws that do not look at the sample. */
+const still = (family: Family, rows: number): number[] =>
+  Array.from({ length: rows * (symbolic(family, "q").noiseWidth ?? 1) }, () => 0.5);
+
 describe.each(families)("$name", (family) => {
-  describe.each(precisions)("in $precision", ({ precision, tolerance }) => {
-    test("density, moments, entropy and KL agree with their integrals", async () => {
+  const { roughly = 0, loss32 = 1 } = family;
+  describe.each(precisions)("in $precision", ({ precision, tolerance: each }) => {
+    const tolerance = each * (precision === "float32" ? loss32 : 1);
+
+    test("density or mass, moments, entropy, cdf and KL agree with their integrals", async () => {
       const laws = await lawsOf(family, precision);
       for (const q of family.at) {
         const { x, weight } = family.support(q);
@@ -115,86 +87,124 @@ describe.each(families)("$name", (family) => {
             ...feeds("q", q, x.length),
             ...feeds("p", p, x.length),
             x,
-            noise: x.map(() => 0.5),
+            noise: still(family, x.length),
           });
           const mass = weight.map((w, i) => w * Math.exp(run.logProb![i]!));
           const [mean, variance] = [run.mean![0]!, run.variance![0]!];
           const logRatio = run.logProb!.map((value, i) => value - run.logProbOfOther![i]!);
-          const found = {
-            total: dot(
-              mass,
-              x.map(() => 1),
-            ),
-            mean: dot(mass, x),
-            variance: dot(
-              mass,
-              x.map((value) => (value - mean) ** 2),
-            ),
-            entropy: -dot(mass, run.logProb!),
-            kl: dot(mass, logRatio),
+          const ofSupport = (f: (value: number) => number) => dot(mass, x.map(f));
+          const centre = ofSupport((value) => value); // not the mean, which may be a rough one
+          expect(Math.abs(mean - centre)).toBeLessThan(roughly + tolerance * (1 + Math.abs(centre)));
+          const found: Record<string, number> = {
+            total: ofSupport(() => 1),
+            variance: ofSupport((value) => (value - (roughly > 0 ? centre : mean)) ** 2),
           };
-          const expected = { total: 1, mean, variance, entropy: run.entropy![0]!, kl: run.kl![0]! };
-          expect(
-            furthest(Object.values(found), Object.values(expected)),
-            JSON.stringify({ q, p, found, expected }),
-          ).toBeLessThan(tolerance);
+          const expected: Record<string, number> = { total: 1, variance };
+          if (run.entropy) [found.entropy, expected.entropy] = [-dot(mass, run.logProb!), run.entropy[0]!];
+          if (run.kl) [found.kl, expected.kl] = [dot(mass, logRatio), run.kl[0]!];
+          const told = JSON.stringify({ q, p, found, expected });
+          expect(furthest(Object.values(found), Object.values(expected)), told).toBeLessThan(tolerance);
+          if (!run.cdf) continue;
+          let cumulated = 0;
+          const sums = mass.map((value) => {
+            cumulated += value;
+            return cumulated;
+          });
+          expect(furthest(run.cdf, sums), told).toBeLessThan(tolerance);
         }
       }
     });
 
-    test("KL is never negative, and 0 from itself", async () => {
-      const laws = await lawsOf(family, precision);
-      const parameters = fc.tuple(...family.range.map(([min, max]) => fc.double({ min, max, noNaN: true })));
-      const pairs = fc.sample(fc.tuple(parameters, parameters), { numRuns: 500, seed: 5 });
-      const columns = (prefix: string, side: 0 | 1) =>
-        Object.fromEntries(family.parameters.map((_, j) => [`${prefix}${j}`, pairs.map((pair) => pair[side][j]!)]));
-      const still = { x: pairs.map(() => 0), noise: pairs.map(() => 0.5) };
-      const apart = (await laws({ ...columns("q", 0), ...columns("p", 1), ...still })).kl!;
-      const same = (await laws({ ...columns("q", 0), ...columns("p", 0), ...still })).kl!;
-      expect(Math.min(...apart)).toBeGreaterThan(-tolerance);
-      expect(Math.max(...apart)).toBeGreaterThan(1);
-      expect(Math.max(...same.map(Math.abs))).toBeLessThan(tolerance);
+    if (family.references)
+      test("log-probabilities are those computed elsewhere", async () => {
+        const laws = await lawsOf(family, precision);
+        for (const { q, x, logProb, cdf } of family.references!) {
+          const run = await laws({ ...feeds("q", q, 1), ...feeds("p", q, 1), x: [x], noise: still(family, 1) });
+          const told = JSON.stringify({ q, x, logProb, cdf });
+          if (logProb !== undefined) expect(furthest(run.logProb!, [logProb]), told).toBeLessThan(tolerance);
+          if (cdf !== undefined) expect(furthest(run.cdf!, [cdf]), told).toBeLessThan(tolerance);
+        }
+      });
+
+    if (hasKl(family.name))
+      test("KL is never negative, and 0 from itself", async () => {
+        const laws = await lawsOf(family, precision);
+        const parameters = fc.tuple(...family.range.map(([min, max]) => fc.double({ min, max, noNaN: true })));
+        const pairs = fc.sample(fc.tuple(parameters, parameters), { numRuns: 500, seed: 5 });
+        const columns = (prefix: string, side: 0 | 1) =>
+          Object.fromEntries(family.parameters.map((_, j) => [`${prefix}${j}`, pairs.map((pair) => pair[side][j]!)]));
+        const others = { x: pairs.map(() => 0), noise: pairs.map(() => 0.5) };
+        const apart = (await laws({ ...columns("q", 0), ...columns("p", 1), ...others })).kl!;
+        const same = (await laws({ ...columns("q", 0), ...columns("p", 0), ...others })).kl!;
+        expect(Math.min(...apart)).toBeGreaterThan(-tolerance);
+        expect(Math.max(...apart)).toBeGreaterThan(1);
+        expect(Math.max(...same.map(Math.abs))).toBeLessThan(tolerance);
+      });
+  });
+
+  test("random parameters: float32 is near float64", async () => {
+    const parameters = fc.tuple(...family.range.map(([min, max]) => fc.double({ min, max, noNaN: true })));
+    const rows = fc.sample(parameters, { numRuns: 300, seed: 6 }).map((row) => row.map(Math.fround)); // of which both make the same
+    const points = rows.map((row, i) => {
+      const { x } = family.support(row);
+      return Math.fround(x[Math.floor(x.length * (0.3 + (0.4 * i) / rows.length))]!);
     });
+    const given = {
+      ...Object.fromEntries(
+        family.parameters.flatMap((_, j) => [`q${j}`, `p${j}`].map((name) => [name, rows.map((row) => row[j]!)])),
+      ),
+      x: points,
+      noise: still(family, rows.length),
+    };
+    const [exact, near] = [
+      await (await lawsOf(family, "float64"))(given),
+      await (await lawsOf(family, "float32"))(given),
+    ];
+    for (const name of ["logProb", "mean", "variance", "entropy", "cdf"])
+      if (exact[name]) expect(furthest(near[name]!, exact[name]), name).toBeLessThan(1e-4 * loss32);
   });
 
   test("samples have the moments, and their mean log-ratio is the KL, within five standard errors", async () => {
     const laws = await lawsOf(family, "float64");
-    const count = 40_000;
+    const { draws: count = 40_000 } = family;
     for (const [i, q] of family.at.entries()) {
       const p = family.at[(i + 1) % family.at.length]!;
-      const draws = draw(symbolic(family, "q").noise, count);
-      const run = await laws({ ...feeds("q", q, count), ...feeds("p", p, count), x: draws, noise: draws });
+      const draws = draw(symbolic(family, "q"), count);
+      const x = Array.from({ length: count }, () => 0);
+      const run = await laws({ ...feeds("q", q, count), ...feeds("p", p, count), x, noise: draws });
       const { sample, klMonteCarlo } = run;
       const variance = run.variance![0]!;
-      const fourth = momentOf(sample!, 4, run.mean![0]!);
-      expect(Math.abs(meanOf(sample!) - run.mean![0]!)).toBeLessThan(5 * Math.sqrt(variance / count));
-      expect(Math.abs(momentOf(sample!, 2, run.mean![0]!) - variance)).toBeLessThan(
+      const fourth = momentOf(sample!, 4);
+      expect(Math.abs(meanOf(sample!) - run.mean![0]!)).toBeLessThan(5 * Math.sqrt(variance / count) + roughly);
+      expect(Math.abs(momentOf(sample!, 2) - variance)).toBeLessThan(
         5 * Math.sqrt((fourth - variance ** 2) / count) + 1e-12,
       );
-      expect(Math.abs(meanOf(klMonteCarlo!) - run.kl![0]!)).toBeLessThan(
+      if (!run.kl) continue;
+      expect(Math.abs(meanOf(klMonteCarlo!) - run.kl[0]!)).toBeLessThan(
         5 * Math.sqrt(momentOf(klMonteCarlo!, 2) / count),
       );
     }
   });
 
-  test("everything differentiates: log-density, entropy and KL, and a sample where it is reparameterized", async () => {
+  test("everything differentiates: log-density, moments, entropy and KL, and a sample where it is reparameterized", async () => {
     const weights = constant([0.7, -1.3, 0.4]);
     const leaves = (prefix: string) => family.parameters.map((_, i) => input(`${prefix}${i}`, [3]));
     const [own, other] = [leaves("q"), leaves("p")];
     const [q, p] = [family.build(own), family.build(other)];
-    const draws = input("noise", [3]);
-    const reparameterized = q.noise === "normal";
-    const results = {
+    const reparameterized = !isDiscrete(q);
+    const results: Record<string, Tensor> = {
       logProb: q.logProb(constant([0, 1, 1])),
-      entropy: q.entropy(),
-      kl: kl(q, p),
-      sample: q.sample(draws),
+      sample: q.sample(noiseOf(q, 3)),
+      mean: q.mean,
+      variance: q.variance,
     };
+    if (q.entropy) results.entropy = q.entropy();
+    if (hasKl(family.name)) results.kl = kl(q, p);
     const values = (offset: number) => family.parameters.map((_, j) => [0.3 + offset, -1.1, 0.6 - j]);
     const given = {
       ...Object.fromEntries(values(0).map((value, i) => [`q${i}`, value])),
       ...Object.fromEntries(values(0.5).map((value, i) => [`p${i}`, value])),
-      noise: [0.1, 0.8, 0.45],
+      noise: [0.1, 0.8, 0.45, 0.3, 0.7, 0.6].slice(0, 3 * (q.noiseWidth ?? 1)),
     };
     for (const [name, result] of Object.entries(results)) {
       const value = sum(mul(weights, result));
@@ -208,12 +218,15 @@ describe.each(families)("$name", (family) => {
       for (const { label } of wrt) {
         const slopes = await differences(run, "value", given, label!);
         // A draw of 0 or 1 is a step function of its parameters, whose derivative is 0 wherever there is one.
-        if (name === "sample" && !reparameterized) expect(exact[`d${label}`]).toEqual([0, 0, 0]);
+        if (name === "sample" && !reparameterized) expect(exact[`d${label}`]!.every((slope) => slope === 0)).toBe(true);
         expect(furthest(exact[`d${label}`]!, slopes), `${name} by ${label}`).toBeLessThan(1e-8);
       }
     }
   });
 });
+
+/** A draw of such a one is a step function of its parameters. */
+const isDiscrete = ({ kind, cdf }: Distribution): boolean => kind === "bernoulli" || cdf !== undefined;
 
 /** What the densities must be far out, where a careless formula gives NaN or infinity. */
 const extremes: readonly {
@@ -253,13 +266,44 @@ const extremes: readonly {
 describe.each(precisions)("far out, in $precision", ({ precision }) => {
   test.each(extremes)("$name", async ({ q, x, logProb }) => {
     const run = await evaluate(
-      { logProb: q.logProb(input("x", [1])), entropy: q.entropy(), variance: q.variance, kl: kl(q, q) },
+      { logProb: q.logProb(input("x", [1])), entropy: q.entropy!(), variance: q.variance, kl: kl(q, q) },
       { x: [x] },
       precision,
     );
     expect(furthest(run.logProb!, [logProb])).toBeLessThan(1e-5);
     for (const values of [run.entropy!, run.variance!]) expect(values.every(Number.isFinite)).toBe(true);
     expect(run.kl).toEqual([0]);
+  });
+
+  test.each(families)("$name: all is finite at extreme parameters, gradients too", async (family) => {
+    const corners = [-1e4, -30, 0, 30, 1e4].flatMap((first) =>
+      [-1e4, -30, 0, 30, 1e4].map((second) => family.parameters.map((_, j) => (j % 2 === 0 ? first : second))),
+    );
+    const isNormal = family.name === "normal"; // its log-variance is the model's to bound
+    const rows = corners.filter((row) => !isNormal || Math.abs(row[1]!) <= 30);
+    const leaves = family.parameters.map((_, i) => input(`q${i}`, ["batch"]));
+    const q = family.build(leaves);
+    const x = input("x", ["batch"]);
+    const outputs: Record<string, Tensor> = { logProb: q.logProb(x), mean: q.mean, variance: q.variance };
+    outputs.sample = q.sample(noiseOf(q, "batch"));
+    if (q.entropy) outputs.entropy = q.entropy();
+    if (q.cdf) outputs.cdf = q.cdf(x);
+    for (const [name, output] of Object.entries(outputs))
+      for (const [i, gradient] of grad(sum(output), leaves).entries()) outputs[`d ${name} by ${i}`] = gradient;
+    const run = await runner(outputs, precision);
+    for (const value of [0, 1]) {
+      for (const u of [0, 0.5, 1 - 2 ** -24]) {
+        const results = await run({
+          ...Object.fromEntries(family.parameters.map((_, j) => [`q${j}`, rows.map((row) => row[j]!)])),
+          x: rows.map(() => value),
+          noise: still(family, rows.length).map(() => u),
+        });
+        for (const [name, values] of Object.entries(results)) {
+          const bad = values.findIndex((found) => !Number.isFinite(found));
+          expect(bad, `${name} at [${rows[bad]}], x ${value}, u ${u}: ${values[bad]}`).toBe(-1);
+        }
+      }
+    }
   });
 });
 

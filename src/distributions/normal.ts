@@ -10,6 +10,7 @@ const logTwoPi = Math.log(2 * Math.PI);
 export interface Normal extends Distribution {
   readonly kind: "normal";
   readonly logvar: Tensor;
+  entropy(): Tensor;
 }
 
 /** N(mean, e^logvar), elementwise. mean and logvar: (batch, ...event), or shapes that broadcast to mean's. */

@@ -1,12 +1,12 @@
+import type { ObjectiveConfig } from "../config.objective.ts";
 import type { Binarization } from "../config.ts";
 import type { Examples } from "../data/dataset.ts";
-import { kl } from "../distributions/kl.ts";
 import { mul } from "../graph/ops/arithmetic.ts";
 import { reshape, sum } from "../graph/ops/structure.ts";
 import { staticSize } from "../graph/shape.ts";
 import { input } from "../graph/tensor.ts";
 import { batchBytes, batchFiller } from "../models/batches.ts";
-import { negElbo } from "../models/objective.ts";
+import { drawsOf, exampleTerms, noiseInput } from "../models/step.ts";
 import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { createKernels } from "../runtime/kernels.ts";
@@ -17,8 +17,13 @@ export interface ElboScores {
   readonly negElboNats: Float64Array;
   readonly distortionNats: Float64Array;
   readonly rateNats: Float64Array;
-  /** Mean over the examples of KL(q(z_j|x) ‖ p(z_j)), for each latent dimension j. */
-  readonly rateByLatent: Float64Array;
+  /** Minus the bound of several draws, where the objective is "iwae". */
+  readonly negIwaeNats?: Float64Array;
+  /**
+   * Mean over the examples of KL(q(z_j|x) ‖ p(z_j)), for each latent dimension j; undefined where posterior or prior are
+   * not independent in each.
+   */
+  readonly rateByLatent?: Float64Array;
 }
 
 export interface ScoreOptions {
@@ -29,7 +34,7 @@ export interface ScoreOptions {
 }
 
 export interface ElboScorer {
-  /** Scores a data set with one draw of the latents per example, the same draw at every call. */
+  /** Scores a data set with as many draws of the latents as the objective takes, the same draws at every call. */
   score(data: Examples, options: ScoreOptions): Promise<ElboScores>;
   release(): Promise<void>;
 }
@@ -42,58 +47,58 @@ export async function elboScorer(
   vae: Vae,
   parameters: Readonly<Record<string, Float32Array>>,
   batchSize: number,
+  objective: ObjectiveConfig = { kind: "elbo", beta: 1, schedule: { kind: "constant" } },
 ): Promise<ElboScorer> {
-  const { event, latent } = vae;
+  const { event, latent, noiseWidth } = vae;
+  const samples = drawsOf(objective);
   const x = input("x", ["batch", ...event]);
-  const noise = input("noise", ["batch", latent]);
-  const weight = input("weight", ["batch"]);
-  const { posterior, ...terms } = negElbo(vae, x, noise);
-  const perLatent = kl(posterior, vae.prior(noise), posterior.sample(noise)); // (batch, latent)
-  const rateByLatent = sum(mul(perLatent, reshape(weight, ["batch", 1])), [0]); // (latent)
-  const program = await compile(backend, { ...terms, rateByLatent });
+  const { negElboNats, distortionNats, rateNats, negIwaeNats } = exampleTerms(
+    vae,
+    objective,
+    x,
+    noiseInput(vae, objective),
+  );
+  const perLatent = vae.prior().kind === "standard" ? vae.posterior(x).klStandardByLatent?.() : undefined; // (batch, latent)
+  const graph = {
+    ...{ negElboNats, distortionNats, rateNats },
+    ...(negIwaeNats ? { negIwaeNats } : {}),
+    ...(perLatent ? { rateByLatent: sum(mul(perLatent, reshape(input("weight", ["batch"]), ["batch", 1])), [0]) } : {}),
+  };
+  const program = await compile(backend, graph);
   const size = staticSize(event);
-  const floats = batchSize * (size + latent + 1 + 3) + latent;
+  const floats = batchSize * (size + noiseWidth * samples + 1 + 4) + latent;
   const kernels = createKernels(4 * floats + batchBytes(batchSize, size) + 16 * 64);
   const arrays = {
     kernels,
     x: kernels.float32(batchSize * size),
-    noise: kernels.float32(batchSize * latent),
+    noise: kernels.float32(batchSize * noiseWidth * samples),
     weight: kernels.float32(batchSize),
     example: kernels.uint32(batchSize),
     pixels: kernels.uint8(batchSize * size),
-    latent,
-    samples: 1,
+    noiseWidth,
+    samples,
   };
-  const outputs = {
-    negElboNats: kernels.float32(batchSize),
-    distortionNats: kernels.float32(batchSize),
-    rateNats: kernels.float32(batchSize),
-    rateByLatent: kernels.float32(latent),
-  };
-  const run = program.bind(
-    batchSize,
-    { ...parameters, x: arrays.x, noise: arrays.noise, weight: arrays.weight },
-    outputs,
-  );
+  const names = (Object.keys(graph) as (keyof typeof graph)[]).filter((name) => name !== "rateByLatent");
+  const outputs = Object.fromEntries(names.map((name) => [name, kernels.float32(batchSize)]));
+  const rates = perLatent && kernels.float32(latent);
+  const feeds = { ...parameters, x: arrays.x, noise: arrays.noise, weight: arrays.weight };
+  const run = program.bind(batchSize, feeds, { ...outputs, ...(rates ? { rateByLatent: rates } : {}) });
   return {
     async score(data, { binarization, seed, purpose, signal }) {
       const fill = batchFiller(data, arrays, { binarization, seed, purpose });
-      const scores: ElboScores = {
-        negElboNats: new Float64Array(data.count),
-        distortionNats: new Float64Array(data.count),
-        rateNats: new Float64Array(data.count),
-        rateByLatent: new Float64Array(latent),
-      };
+      const scores = Object.fromEntries(names.map((name) => [name, new Float64Array(data.count)]));
+      const rateByLatent = rates && new Float64Array(latent);
       for (let from = 0; from < data.count; from += batchSize) {
         signal?.throwIfAborted();
         const rows = Uint32Array.from({ length: Math.min(batchSize, data.count - from) }, (_, i) => from + i);
         fill(rows, { epoch: 0, step: 0 });
         await run();
-        for (const name of ["negElboNats", "distortionNats", "rateNats"] as const)
-          scores[name].set(outputs[name].subarray(0, rows.length), from);
-        for (let j = 0; j < latent; j++) scores.rateByLatent[j]! += outputs.rateByLatent[j]! / data.count;
+        for (const name of names) scores[name]!.set(outputs[name]!.subarray(0, rows.length), from);
+        rateByLatent?.forEach((_, j) => {
+          rateByLatent[j]! += rates![j]! / data.count;
+        });
       }
-      return scores;
+      return { ...(scores as unknown as ElboScores), ...(rateByLatent ? { rateByLatent } : {}) };
     },
     release: () => program.release(),
   };

@@ -3,7 +3,7 @@ import { checkOptions, choice, options as fields, integer, section, text } from 
 import { take } from "../data/dataset.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
 import { type DataChoice, loadRunSplit } from "../models/run-data.node.ts";
-import { type EvaluateOptions, type Evaluation, evaluateModel } from "./evaluate.ts";
+import { type EvaluateOptions, type Evaluation, evaluationOf, type ModelScores, scoreModel } from "./evaluate.ts";
 import { pooledLikelihood } from "./pool.node.ts";
 
 export interface EvaluateRunOptions extends EvaluateOptions, DataChoice {
@@ -35,20 +35,36 @@ const schema = section({
 /** Evaluates the model of a run directory on a split of its data, or of other data of the same shape. */
 export async function evaluateRun(options: EvaluateRunOptions): Promise<RunEvaluation> {
   checkOptions("evaluateRun", schema, options);
-  const { run, examples, threads } = options;
-  const model: OpenRun = await openRun(run, { threads });
+  return scored(options, (model, scores) => {
+    const { epoch, step } = model.description.trained;
+    return { run: options.run, epoch, step, ...evaluationOf(model, scores) };
+  });
+}
+
+/** As evaluateRun, by example: what figures of two runs on the same examples are compared by. */
+export async function scoreRun(options: EvaluateRunOptions): Promise<ModelScores> {
+  checkOptions("scoreRun", schema, options);
+  return scored(options, (_model, scores) => scores);
+}
+
+async function scored<Result>(
+  options: EvaluateRunOptions,
+  use: (model: OpenRun, scores: ModelScores) => Result,
+): Promise<Result> {
+  const { run, examples, threads, samples = 0 } = options;
+  const model = await openRun(run, { threads });
   try {
     const data = await loadRunSplit(model, options);
-    const scored =
+    const count = Math.min(examples ?? data.count, data.count);
+    const chosen =
       examples === undefined
         ? data
         : take(
             data,
-            Uint32Array.from({ length: Math.min(examples, data.count) }, (_, i) => i),
+            Uint32Array.from({ length: count }, (_, i) => i),
           );
-    const { epoch, step } = model.description.trained;
-    const pool = pooledLikelihood(model, model.backend.threads, scored.count, options.samples ?? 0);
-    return { run, epoch, step, ...(await evaluateModel(model, model.backend, scored, options, pool)) };
+    const pool = pooledLikelihood(model, model.backend.threads, count, samples);
+    return use(model, await scoreModel(model, model.backend, chosen, options, pool));
   } finally {
     await model.close();
   }

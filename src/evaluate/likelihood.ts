@@ -1,11 +1,10 @@
 import type { Examples } from "../data/dataset.ts";
-import { normal } from "../distributions/normal.ts";
 import { mul } from "../graph/ops/arithmetic.ts";
 import { logsumexp } from "../graph/ops/reduce.ts";
-import { staticSize } from "../graph/shape.ts";
+import { sizeAt, staticSize } from "../graph/shape.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
 import { type BatchArrays, batchBytes, batchFiller } from "../models/batches.ts";
-import { logWeights } from "../models/objective.ts";
+import { drawnTerms } from "../models/objective.ts";
 import type { Vae } from "../models/vae.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { createKernels } from "../runtime/kernels.ts";
@@ -66,8 +65,11 @@ export async function likelihoodScorer(
   parameters: Readonly<Record<string, Float32Array>>,
   samples: number,
 ): Promise<LikelihoodScorer> {
-  const { mean, logvar } = vae.encode(input("x", ["batch", ...vae.event]));
-  const encoder = await compile(backend, { mean, logvar });
+  const heads = {
+    ...prefixed("q", vae.posteriorHead(input("x", ["batch", ...vae.event]))),
+    ...prefixed("p", vae.priorHead()),
+  };
+  const encoder = await compile(backend, heads);
   const programs: ChunkProgram[] = [];
   const release = async () => {
     await Promise.all([encoder, ...programs.map(({ program }) => program)].map((program) => program.release()));
@@ -100,26 +102,29 @@ function streaming(
   encoder: Program,
   programs: readonly ChunkProgram[],
 ): LikelihoodScorer["score"] {
-  const { event, latent } = vae;
+  const { event, noiseWidth } = vae;
   const rows = examplesAtOnce(samples);
   const size = staticSize(event);
-  const noiseFloats = programs.reduce((total, { k }) => total + k * rows * latent + 16, 0);
-  const kernels = createKernels(4 * (rows * (size + 2 * latent + 3) + noiseFloats) + batchBytes(rows, size) + 64 * 16);
+  const noiseFloats = programs.reduce((total, { k }) => total + k * rows * noiseWidth + 16, 0);
+  const headFloats = encoder.outputs.reduce((total, { shape }) => total + sizeAt(shape, rows) + 16, 0);
+  const kernels = createKernels(4 * (rows * (size + 3) + noiseFloats + headFloats) + batchBytes(rows, size) + 64 * 16);
   const arrays: BatchArrays = {
     kernels,
     x: kernels.float32(rows * size),
     weight: kernels.float32(rows),
     example: kernels.uint32(rows),
     pixels: kernels.uint8(rows * size),
-    latent,
+    noiseWidth,
     samples: 1,
   };
-  const posterior = { mean: kernels.float32(rows * latent), logvar: kernels.float32(rows * latent) };
+  const heads = Object.fromEntries(
+    encoder.outputs.map(({ name, shape }) => [name, kernels.float32(sizeAt(shape, rows))]),
+  );
   const sums = { total: kernels.float32(rows), squares: kernels.float32(rows) };
-  const encode = encoder.bind(rows, { ...parameters, x: arrays.x }, posterior);
+  const encode = encoder.bind(rows, { ...parameters, x: arrays.x }, heads);
   const runs = programs.map(({ k, program }) => {
-    const noise = kernels.float32(k * rows * latent);
-    return { k, noise, run: program.bind(rows, { ...parameters, ...posterior, x: arrays.x, noise }, sums) };
+    const noise = kernels.float32(k * rows * noiseWidth);
+    return { k, noise, run: program.bind(rows, { ...parameters, ...heads, x: arrays.x, noise }, sums) };
   });
 
   return async (data, options) => {
@@ -139,7 +144,7 @@ function streaming(
       for (let drawn = 0; drawn < samples; ) {
         signal?.throwIfAborted();
         const { k, noise, run } = runs.find((part) => part.k <= samples - drawn)!;
-        kernels.normals(noise, key, 0, arrays.example, latent, drawn, k);
+        kernels.normals(noise, key, 0, arrays.example, noiseWidth, drawn, k);
         await run();
         for (let i = 0; i < count; i++) {
           total[i] = logAddExp(total[i]!, sums.total[i]!);
@@ -157,12 +162,21 @@ function streaming(
   };
 }
 
+/** What the draws of an example have in common, by names that the programs share. */
+const prefixed = (prefix: string, head: object): Record<string, Tensor> =>
+  Object.fromEntries(Object.entries(head).map(([name, tensor]) => [`${prefix}:${name}`, tensor]));
+
 /** log Σ w and log Σ w² of k samples of each example. */
 function chunkOutputs(vae: Vae, k: number): Readonly<Record<"total" | "squares", Tensor>> {
   const x = input("x", ["batch", ...vae.event]);
-  const posterior = normal(input("mean", ["batch", vae.latent]), input("logvar", ["batch", vae.latent]));
-  const weights = logWeights(vae, posterior, x, input("noise", [k, "batch", vae.latent])); // (k, batch)
-  return { total: logsumexp(weights, [0]), squares: logsumexp(mul(weights, 2), [0]) };
+  const given = <Head extends object>(prefix: string, head: Head) =>
+    Object.fromEntries(
+      Object.entries(head).map(([name, { shape }]) => [name, input(`${prefix}:${name}`, shape)]),
+    ) as unknown as Head;
+  const posterior = vae.posteriorOf(given("q", vae.posteriorHead(x)));
+  const prior = vae.priorOf(given("p", vae.priorHead()));
+  const { logWeights } = drawnTerms(vae, posterior, prior, x, input("noise", [k, "batch", vae.noiseWidth])); // (k, batch)
+  return { total: logsumexp(logWeights, [0]), squares: logsumexp(mul(logWeights, 2), [0]) };
 }
 
 /** log(e^a + e^b) */

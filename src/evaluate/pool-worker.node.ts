@@ -1,8 +1,10 @@
-import { parentPort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
 import type { Config } from "../config.ts";
 import type { Examples } from "../data/dataset.ts";
+import { loadParts } from "../models/parts.ts";
 import { buildVae } from "../models/vae.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
+import { serveTasks } from "../runtime/task-threads.node.ts";
 import type { ScoreOptions } from "./elbo.ts";
 import { type LikelihoodScores, likelihoodScorer } from "./likelihood.ts";
 
@@ -18,19 +20,10 @@ export interface WorkerModel {
   readonly stop: SharedArrayBuffer;
 }
 
-/** A task, or the end. */
-export type WorkerMessage = WorkerTask | "end";
-
+/** Some examples of a data set. */
 export interface WorkerTask {
-  /** Where the examples begin in their data set. */
-  readonly from: number;
   readonly examples: Examples;
   readonly options: Omit<ScoreOptions, "signal">;
-}
-
-export interface WorkerReply {
-  readonly from: number;
-  readonly scores: LikelihoodScores;
 }
 
 const { config, event, weights, samples, stop } = workerData as WorkerModel;
@@ -40,20 +33,10 @@ const signal = {
     if (Atomics.load(stopped, 0) !== 0) throw new Error("stopped");
   },
 };
+await loadParts(config);
 const scorer = await likelihoodScorer(await cpuBackend(1), buildVae(config, event), weights, samples);
-let last: Promise<unknown> = Promise.resolve();
 
-async function answer({ from, examples, options }: WorkerTask): Promise<void> {
-  const reply: WorkerReply = { from, scores: await scorer.score(examples, { ...options, signal }) };
-  parentPort!.postMessage(reply);
-}
-
-parentPort!.on("message", async (message: WorkerMessage) => {
-  if (message !== "end") {
-    last = answer(message);
-    return last; // an error ends the worker, and is told
-  }
-  await last.catch(() => {}); // nothing is released while it is in use
-  await scorer.release();
-  parentPort!.close();
+serveTasks<WorkerTask, LikelihoodScores>({
+  answer: ({ examples, options }) => scorer.score(examples, { ...options, signal }),
+  release: () => scorer.release(),
 });

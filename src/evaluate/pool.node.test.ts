@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { floats, untrained } from "../../test/models.ts";
-import { findLikelihood } from "../models/likelihood.ts";
+import { findLikelihood, loadLikelihood } from "../models/likelihood.ts";
 import { registerLikelihood } from "../models/registry.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { importanceLikelihood } from "./likelihood.ts";
@@ -23,6 +23,14 @@ test.each([2000, 1400])("workers give the figures of one thread to the bit: %i s
   });
   expect(scores).toEqual(alone);
   expect(seen.at(-1)).toBe(data.count);
+});
+
+test("a likelihood whose code is loaded when it is named is there in a worker too", async () => {
+  await loadLikelihood("laplace");
+  const named = untrained({ model: { latent: 2, encoder: { hidden: [5] }, likelihood: { kind: "laplace" } } }, [3]);
+  const own = { ...options, binarization: "none", samples: 2000 } as const;
+  const scores = await pooledLikelihood(named, 2, data.count, 2000)!(data, own);
+  expect(scores).toEqual(await importanceLikelihood(await cpuBackend(1), named.vae, named.weights, data, own));
 });
 
 test("few samples an example: the examples are cut as one thread cuts them", async () => {

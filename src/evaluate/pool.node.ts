@@ -1,8 +1,8 @@
-import { Worker } from "node:worker_threads";
 import { type Examples, take } from "../data/dataset.ts";
 import { RunError } from "../errors.ts";
 import type { PortableModel } from "../models/portable.ts";
 import { isBuiltIn } from "../models/registry.ts";
+import { startTaskThread, type TaskThread } from "../runtime/task-threads.node.ts";
 import { workerFile } from "../runtime/worker-file.node.ts";
 import {
   type EstimateLikelihood,
@@ -10,7 +10,7 @@ import {
   type LikelihoodOptions,
   type LikelihoodScores,
 } from "./likelihood.ts";
-import type { WorkerMessage, WorkerModel, WorkerReply, WorkerTask } from "./pool-worker.node.ts";
+import type { WorkerModel, WorkerTask } from "./pool-worker.node.ts";
 
 /** Fewer samples in all are drawn sooner than workers have started. */
 const leastSamples = 200_000;
@@ -38,22 +38,24 @@ export function pooledLikelihood(
     options.signal?.throwIfAborted();
     const stop = new SharedArrayBuffer(4);
     const model: WorkerModel = { config: config.model, event, weights, samples, stop };
-    const pool = Array.from({ length: count }, () => new Worker(file, { workerData: model, execArgv: [] }));
-    const ends = pool.map((worker) => new Promise((resolve) => worker.once("exit", resolve)));
+    const pool = Array.from({ length: count }, () =>
+      startTaskThread<WorkerTask, LikelihoodScores>(file, model, failed),
+    );
     try {
       return await distribute(pool, data, taskSize, options);
     } finally {
-      // Not terminate(): a thread that is stopped within ONNX Runtime takes the process with it.
       Atomics.store(new Int32Array(stop), 0, 1);
-      for (const worker of pool) worker.postMessage("end" satisfies WorkerMessage);
-      await Promise.all(ends);
+      await Promise.all(pool.map((thread) => thread.end()));
     }
   };
 }
 
-/** Hands out the examples, a few at a time, to whichever worker is free. */
+const failed = (problem: string, cause?: Error) =>
+  new RunError(`the evaluation failed in a worker: ${problem}`, { cause });
+
+/** Hands out the examples, a few at a time, to whichever thread is free. */
 async function distribute(
-  pool: readonly Worker[],
+  pool: readonly TaskThread<WorkerTask, LikelihoodScores>[],
   data: Examples,
   taskSize: number,
   { binarization, seed, purpose, signal, onProgress }: LikelihoodOptions,
@@ -61,43 +63,27 @@ async function distribute(
   const scores = { nllNats: new Float64Array(data.count), effectiveSampleSize: new Float64Array(data.count) };
   let next = 0;
   let done = 0;
-  const hand = (worker: Worker) => {
-    if (next >= data.count) return;
-    const from = next;
-    next = Math.min(from + taskSize, data.count);
-    const rows = Uint32Array.from({ length: next - from }, (_, i) => from + i);
-    const task: WorkerTask = { from, examples: take(data, rows), options: { binarization, seed, purpose } };
-    worker.postMessage(task);
-  };
-  const received = ({ from, scores: part }: WorkerReply) => {
-    scores.nllNats.set(part.nllNats, from);
-    scores.effectiveSampleSize.set(part.effectiveSampleSize, from);
-    done += part.nllNats.length;
-    onProgress?.(done, data.count);
+  const employ = async (thread: (typeof pool)[number]) => {
+    while (next < data.count) {
+      const from = next;
+      next = Math.min(from + taskSize, data.count);
+      const rows = Uint32Array.from({ length: next - from }, (_, i) => from + i);
+      const part = await thread.perform({ examples: take(data, rows), options: { binarization, seed, purpose } });
+      scores.nllNats.set(part.nllNats, from);
+      scores.effectiveSampleSize.set(part.effectiveSampleSize, from);
+      done += rows.length;
+      onProgress?.(done, data.count);
+    }
   };
   let stop: (() => void) | undefined;
+  const stopped = new Promise<never>((_, reject) => {
+    stop = () => reject(signal!.reason);
+    signal?.addEventListener("abort", stop);
+  });
   try {
-    await new Promise<void>((resolve, reject) => {
-      stop = () => reject(signal!.reason);
-      signal?.addEventListener("abort", stop);
-      const failed = (problem: string, cause?: Error) =>
-        reject(new RunError(`the evaluation failed in a worker: ${problem}`, { cause }));
-      for (const worker of pool) {
-        worker.on("error", (error) => failed(error.message, error));
-        worker.on("exit", (code) => failed(`it ended with exit code ${code}`));
-        worker.on("message", (reply: WorkerReply) => {
-          try {
-            received(reply);
-          } catch (error) {
-            return reject(error); // the caller's onProgress
-          }
-          if (done < data.count) hand(worker);
-          else resolve();
-        });
-      }
-      for (const worker of pool) hand(worker);
-    });
+    await Promise.race([stopped, Promise.all(pool.map(employ))]);
   } finally {
+    next = data.count; // nothing more is handed out
     signal?.removeEventListener("abort", stop!);
   }
   return scores;

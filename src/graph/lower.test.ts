@@ -4,9 +4,9 @@ import type { Backend } from "../runtime/backend.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { compile } from "../runtime/program.ts";
 import { grad } from "./grad.ts";
-import { lower } from "./lower.ts";
+import { lower, nodesWithShapes } from "./lower.ts";
 import { add, mul, neg, sub } from "./ops/arithmetic.ts";
-import { exp } from "./ops/functions.ts";
+import { exp, tanh } from "./ops/functions.ts";
 import { concat } from "./ops/join.ts";
 import { linear } from "./ops/linear.ts";
 import { expand, reshape, stopGradient, sum, transpose } from "./ops/structure.ts";
@@ -187,4 +187,29 @@ test("each value's tensor is known, for messages", () => {
   const { values, inputs, outputs } = lower({ z: add(h, 1) });
   expect([...values.values()]).toContain(h);
   expect([...inputs, ...outputs].map(({ name }) => name)).toEqual(["x", "z"]);
+});
+
+test("a large graph tells the shapes of its values, and computes what it should", async () => {
+  const turns = (i: number) => i % 100 === 0;
+  const chain = (length: number) => {
+    let z = add(expand(parameter("w", [1, 3]), x), x); // w is not repeated: Add sees through that
+    for (let i = 0; i < length; i++) z = turns(i) ? reshape(exp(reshape(neg(z), [3, "batch"])), ["batch", 3]) : tanh(z);
+    return { z, rows: sum(z, [1]) };
+  };
+  expect(readOnnx(lower(chain(nodesWithShapes / 2)).bytes).between).toEqual({});
+  const { between, nodes } = readOnnx(lower(chain(nodesWithShapes)).bytes);
+  const shapes = Object.values(between).map(({ shape }) => shape.join());
+  expect(shapes.length).toBe(nodes.length - 2); // all but the outputs
+  expect(new Set(shapes)).toEqual(new Set(["batch,3", "3,batch"]));
+
+  const program = await compile(backend, chain(nodesWithShapes));
+  const given = [1, 2, 3, 4, 5, 6];
+  const w = [0.1, 0.2, 0.3];
+  const results = await program.run({ x: Float32Array.from(given), w: Float32Array.from(w) });
+  await program.release();
+  for (const [i, value] of given.entries()) {
+    let wanted = value + w[i % 3]!;
+    for (let k = 0; k < nodesWithShapes; k++) wanted = turns(k) ? Math.exp(-wanted) : Math.tanh(wanted);
+    expect(Number(results.z!.data[i])).toBeCloseTo(wanted, 5);
+  }
 });

@@ -34,9 +34,23 @@ export interface LowerOptions extends OnnxModelInfo {
   readonly precision?: Precision;
   /** Values that are stored in the model instead of being inputs of it, by label: an exported model's parameters. */
   readonly embed?: ReadonlyMap<string, Float32Array>;
+  /**
+   * Convolutions whose weights are stored in the model become ONNX's own. ONNX Runtime's provider for processors is faster
+   * with these, since it then keeps channels in blocks, and its build for browsers slower. Default: products, as where
+   * weights are inputs.
+   */
+  readonly ownConvolutions?: boolean;
   readonly name?: string;
   readonly documentation?: string;
 }
+
+/**
+ * From so many nodes on, a graph tells the shapes of all its values. ONNX Runtime's planner of memory compares each value
+ * with all those before it whose memory is free, and takes one whose shape is known to be the same; where it cannot infer
+ * shapes, as behind an Expand, the free ones only grow in number, and planning takes the square of the nodes: 3.4 s of 3.9
+ * for 5,000. Below that number it takes little, and memory that is planned so is a few per cent more.
+ */
+export const nodesWithShapes = 2000;
 
 /**
  * Lowers named outputs to one ONNX model. Equal subexpressions are emitted once, and only what an output needs.
@@ -69,10 +83,14 @@ export function lower(outputs: Readonly<Record<string, Tensor>>, options: LowerO
     return name;
   };
 
+  const isStored = (tensor: Tensor): boolean =>
+    isLeaf(tensor) ? options.embed?.has(tensor.label!) === true : tensor.inputs.every(isStored);
+
   const emitter: Emitter = {
     precision,
     typeCode,
     value: (tensor) => nameOf.get(tensor)!,
+    convolves: (weight) => options.ownConvolutions === true && precision === "float32" && isStored(weight),
     floats: (data, shape) => store(floatType, shape, floatBytes(data, precision)),
     scalar: (x) => store(floatType, [], floatBytes([x], precision)),
     ints: (data) => store(onnxType.int64, [data.length], intBytes(data)),
@@ -126,20 +144,23 @@ export function lower(outputs: Readonly<Record<string, Tensor>>, options: LowerO
     values.set(name, tensor);
   }
 
-  const renamed = prune(nameOutputs(outputs, nameOf, nodes), new Set(Object.keys(outputs)));
+  const needed = new Set(Object.keys(outputs));
+  const renamed = prune(nameOutputs(outputs, nameOf, nodes), needed);
   const describe = (name: string, tensor: Tensor): OnnxValue => ({
     name,
     type: typeCode(tensor.dtype),
     shape: tensor.shape,
   });
+  const between = renamed.length < nodesWithShapes ? [] : renamed.filter(({ output }) => values.has(output));
   const signature = (name: string, { shape, dtype }: Tensor): Signature => ({ name, shape, dtype });
   const bytes = encodeOnnx(
     {
       name: options.name ?? "vaekit",
       nodes: renamed,
-      initializers: [...initializers.values()],
+      initializers: [...initializers.values()].filter(({ name }) => needed.has(name)),
       inputs: [...inputs].map(([name, tensor]) => describe(name, tensor)),
       outputs: Object.entries(outputs).map(([name, tensor]) => describe(name, tensor)),
+      between: between.map(({ output }) => describe(output, values.get(output)!)),
       ...(options.documentation === undefined ? {} : { documentation: options.documentation }),
     },
     options,
@@ -177,7 +198,10 @@ function nameOutputs(
   ];
 }
 
-/** The nodes that an output needs: an operator may have gone round another, as a reshape does of a reshape. */
+/**
+ * The nodes that an output needs: an operator may have gone round another, as a reshape does of a reshape.
+ * @param needed the outputs; what they need is added
+ */
 function prune(nodes: readonly OnnxNode[], needed: Set<string>): OnnxNode[] {
   const kept = nodes.toReversed().filter((node) => {
     if (!needed.has(node.output)) return false;

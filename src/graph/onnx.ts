@@ -41,6 +41,8 @@ export interface OnnxGraph {
   readonly initializers: readonly OnnxTensor[];
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
+  /** What is known of values that are neither. */
+  readonly between: readonly OnnxValue[];
   readonly documentation?: string;
 }
 
@@ -139,6 +141,7 @@ export function encodeOnnx(graph: OnnxGraph, info: OnnxModelInfo = {}): Uint8Arr
     if (graph.documentation) text(w, 10, graph.documentation);
     for (const item of graph.inputs) message(w, 11, value(item));
     for (const item of graph.outputs) message(w, 12, value(item));
+    for (const item of graph.between) message(w, 13, value(item));
   });
   message(writer, 8, (w) => {
     text(w, 1, "");

@@ -12,8 +12,10 @@ import * as reduce from "./ops/reduce.ts";
 import * as resize from "./ops/resize.ts";
 import * as select from "./ops/select.ts";
 import * as special from "./ops/special.ts";
+import * as stochastic from "./ops/stochastic.ts";
 import * as structure from "./ops/structure.ts";
 import * as triangle from "./ops/triangle.ts";
+import * as winograd from "./ops/winograd.ts";
 import { constantOperator, inputOperator, type Operator, parameterOperator } from "./tensor.ts";
 
 const isOperator = (value: unknown): value is Operator =>
@@ -39,8 +41,10 @@ export const operators: ReadonlyMap<string, Operator> = new Map(
     resize,
     select,
     special,
+    stochastic,
     structure,
     triangle,
+    winograd,
     { constantOperator, inputOperator, parameterOperator },
   ]
     .flatMap((family) => Object.values(family))

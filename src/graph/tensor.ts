@@ -26,6 +26,8 @@ export interface Emitter {
   node(type: string, inputs: readonly string[], attributes?: Readonly<Record<string, OnnxAttribute>>): string;
   /** The ONNX value that holds a tensor. */
   value(tensor: Tensor): string;
+  /** Whether a convolution with this weight is to be one of ONNX's own: see `LowerOptions.ownConvolutions`. */
+  convolves(weight: Tensor): boolean;
   /** A float constant of the precision in use. */
   floats(values: readonly number[] | Float64Array, shape: readonly number[]): string;
   scalar(value: number): string;

@@ -3,7 +3,7 @@
  * read what comes of this one, is 2 kB of the bundle for browsers.)
  */
 
-/** A message being written: the parts of it so far, and those of the messages around it. */
+/** A message being written, within those around it. */
 export interface WireWriter {
   /** Of the field that follows. Wire types: 0 variable-length integer, 2 length-delimited, 5 four bytes. */
   tag(field: number, type: 0 | 2 | 5): WireWriter;
@@ -18,51 +18,85 @@ export interface WireWriter {
   finish(): Uint8Array;
 }
 
+/** Bytes of an integer, at most. */
+const longestInt = 10;
+
 export function wireWriter(): WireWriter {
-  const above: Uint8Array[][] = [];
-  let parts: Uint8Array[] = [];
-  const put = (part: Uint8Array): WireWriter => {
-    parts.push(part);
-    return writer;
+  const encoder = new TextEncoder();
+  let buffer = new Uint8Array(1024);
+  let end = 0;
+  const starts: number[] = []; // of the messages that are not at their end
+  const reserve = (count: number): void => {
+    if (end + count <= buffer.length) return;
+    const larger = new Uint8Array(Math.max(2 * buffer.length, end + count));
+    larger.set(buffer.subarray(0, end));
+    buffer = larger;
+  };
+  /** Seven bits a byte, the lowest first; a negative number as the 64 bits of its two's complement. */
+  const putInt = (value: number): void => {
+    let rest = value;
+    if (value < 0) {
+      let bits = BigInt.asUintN(64, BigInt(value));
+      for (; bits > Number.MAX_SAFE_INTEGER; bits >>= 7n) buffer[end++] = Number(bits & 127n) | 128;
+      rest = Number(bits);
+    }
+    for (; rest > 127; rest = Math.floor(rest / 128)) buffer[end++] = (rest % 128) | 128;
+    buffer[end++] = rest;
   };
   const writer: WireWriter = {
-    tag: (field, type) => put(variableLength(field * 8 + type)),
-    int: (value) => put(variableLength(value)),
-    float: (value) => put(new Uint8Array(Float32Array.of(value).buffer)), // little-endian, as every machine here
-    string: (value) => writer.bytes(new TextEncoder().encode(value)),
+    tag: (field, type) => writer.int(field * 8 + type),
+    int(value) {
+      reserve(longestInt);
+      putInt(value);
+      return writer;
+    },
+    float(value) {
+      reserve(4);
+      new DataView(buffer.buffer).setFloat32(end, value, true);
+      end += 4;
+      return writer;
+    },
+    string(value) {
+      if (!isAscii(value)) return writer.bytes(encoder.encode(value));
+      writer.int(value.length); // names, for which a call of the encoder takes longer
+      reserve(value.length);
+      for (let i = 0; i < value.length; i++) buffer[end++] = value.charCodeAt(i);
+      return writer;
+    },
     bytes(value) {
-      put(variableLength(value.length));
-      return put(value);
+      writer.int(value.length);
+      reserve(value.length);
+      buffer.set(value, end);
+      end += value.length;
+      return writer;
     },
     fork() {
-      above.push(parts);
-      parts = [];
+      starts.push(end);
       return writer;
     },
     join() {
-      const inner = joined(parts);
-      parts = above.pop()!;
-      return writer.bytes(inner);
+      const start = starts.pop()!;
+      const length = end - start;
+      reserve(longestInt);
+      buffer.copyWithin(start + bytesOf(length), start, end);
+      end = start;
+      putInt(length);
+      end += length;
+      return writer;
     },
-    finish: () => joined(parts),
+    finish: () => buffer.slice(0, end),
   };
   return writer;
 }
 
-/** Seven bits a byte, the lowest first; a negative number as the 64 bits of its two's complement. */
-function variableLength(value: number): Uint8Array {
-  const bytes: number[] = [];
-  let rest = BigInt.asUintN(64, BigInt(value));
-  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
-  return Uint8Array.of(...bytes, Number(rest));
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return false;
+  return true;
 }
 
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  const result = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    result.set(part, at);
-    at += part.length;
-  }
-  return result;
+/** Bytes that a length takes. */
+function bytesOf(length: number): number {
+  let bytes = 1;
+  for (let rest = length; rest > 127; rest = Math.floor(rest / 128)) bytes++;
+  return bytes;
 }

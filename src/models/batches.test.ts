@@ -15,7 +15,7 @@ function batchOf(data: Examples, capacity: number, binarization: Binarization, r
     weight: kernels.float32(capacity),
     example: kernels.uint32(capacity),
     pixels: kernels.uint8(capacity * size),
-    latent: 2,
+    noiseWidth: 2,
     samples: 1,
   };
   batchFiller(data, arrays, { binarization, seed: 1, purpose: "test" })(Uint32Array.from(rows), { epoch, step: 0 });

@@ -9,7 +9,7 @@ export interface BatchArrays {
   readonly kernels: Kernels;
   /** (rows, ...event) */
   readonly x: Float32Array;
-  /** (samples, rows, latent); absent where none is wanted. */
+  /** (samples, rows, noiseWidth); absent where none is wanted. */
   readonly noise?: Float32Array;
   /** (rows): 1 for an example, 0 for padding. */
   readonly weight: Float32Array;
@@ -17,7 +17,7 @@ export interface BatchArrays {
   readonly example: Uint32Array;
   /** (rows, ...event): grey levels on their way to x. */
   readonly pixels: Uint8Array;
-  readonly latent: number;
+  readonly noiseWidth: number;
   readonly samples: number;
 }
 
@@ -63,7 +63,7 @@ export function batchFetcher(
   arrays: BatchArrays,
   { binarization, seed, dataSeed = seed, purpose }: BatchOptions,
 ): FetchBatch {
-  const { kernels, x, noise, weight, example, pixels, latent, samples } = arrays;
+  const { kernels, x, noise, weight, example, pixels, noiseWidth, samples } = arrays;
   const capacity = weight.length;
   const size = x.length / capacity;
   const noiseKey = siteKey(seed, `noise/${purpose}`);
@@ -93,7 +93,7 @@ export function batchFetcher(
     if (noise)
       drawings.push({
         ...{ kind: "normals", out: placeOf(noise), key: noiseKey, step },
-        ...{ example: placeOf(example), columns: latent, samples },
+        ...{ example: placeOf(example), columns: noiseWidth, samples },
       });
     return drawings;
   };

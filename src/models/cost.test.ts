@@ -50,10 +50,10 @@ test("a weight in two parameters, a direction and a length, is one layer's", () 
 });
 
 test("operations of a dense VAE are those of its matrices: forward once, back twice but for the data", () => {
-  const { model } = parseConfig({ model: { latent: 2, encoder: { hidden: [5] } } }, "test");
+  const { model, objective } = parseConfig({ model: { latent: 2, encoder: { hidden: [5] } } }, "test");
   const vae = buildVae(model, [7]);
   const [first, others] = [7 * 5, 5 * 4 + 2 * 5 + 5 * 7];
-  expect(flopsOf(trainingStep(vae))).toBe(2 * (2 * first + 3 * others));
+  expect(flopsOf(trainingStep(vae, objective))).toBe(2 * (2 * first + 3 * others));
 });
 
 test("what is held at one time is what is yet to be used; reshapes and labels hold nothing, outputs do not count", () => {

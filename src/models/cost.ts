@@ -1,10 +1,9 @@
 import { topologicalOrder } from "../graph/grad.ts";
-import { conv2dOperator, convTranspose2dOperator } from "../graph/ops/convolution.ts";
 import { linearOperator, matmulOperator } from "../graph/ops/linear.ts";
 import { reshapeOperator, stopGradientOperator } from "../graph/ops/structure.ts";
-import { type Dim, sizeAt } from "../graph/shape.ts";
+import { type Dim, isSymbolic, sizeAt } from "../graph/shape.ts";
 import { constantOperator, isLeaf, parameterOperator, type Tensor } from "../graph/tensor.ts";
-import { weightOf } from "../nn/normalization-weight.ts";
+import { weightOf } from "../nn/parameters.ts";
 
 /* What a graph costs, counted from its tensors: nothing is compiled or computed. */
 
@@ -38,7 +37,7 @@ export function flopsOf(outputs: readonly Tensor[]): number {
 export function summedAxis({ operator, inputs: [a, , seen], attributes }: Tensor): Dim | undefined {
   if (operator === linearOperator) return a!.shape[attributes.transposeX ? 0 : 1];
   if (operator === matmulOperator) return a!.shape.at(attributes.transposeA ? -2 : -1);
-  return operator === conv2dOperator ? seen!.shape[3] : undefined;
+  return operator.name === conv2d ? seen!.shape[3] : undefined;
 }
 
 /** What a tensor is made of: constants alone, one weight, in one parameter or in two, or more. */
@@ -57,6 +56,11 @@ function sourceOf(tensor: Tensor, sources: ReadonlyMap<Tensor, Source>): Source 
   return found.every(({ path }) => path !== undefined && path === first.path) ? first : { kind: "several" };
 }
 
+/* By name: the code of convolutions is not there where a model has none. */
+const [conv2d, tiledConv2d, convTranspose2d] = ["conv2d", "tiledConv2d", "convTranspose2d"] as const;
+
+const layered: ReadonlySet<string> = new Set([linearOperator.name, conv2d, tiledConv2d, convTranspose2d]);
+
 /** What layers give for one example, by the path of the layer's weight. */
 export function layerOutputs(outputs: readonly Tensor[]): ReadonlyMap<string, readonly number[]> {
   const found = new Map<string, readonly number[]>();
@@ -64,8 +68,7 @@ export function layerOutputs(outputs: readonly Tensor[]): ReadonlyMap<string, re
   for (const tensor of topologicalOrder(outputs)) {
     sources.set(tensor, sourceOf(tensor, sources));
     const { operator, inputs, shape, attributes } = tensor;
-    const layered = operator === linearOperator || operator === conv2dOperator || operator === convTranspose2dOperator;
-    const path = layered ? sources.get(inputs[1]!)!.path : undefined;
+    const path = layered.has(operator.name) ? sources.get(inputs[1]!)!.path : undefined;
     if (path) found.set(path, (attributes["featuresFirst"] ? shape.slice(0, 1) : shape.slice(1)) as readonly number[]);
   }
   return found;
@@ -99,6 +102,13 @@ export function peakBytes(outputs: readonly Tensor[], batchSize: number): number
   return peak;
 }
 
+/** Bytes that an example has of the largest of the tensors that make up the outputs. */
+export function largestRowBytes(outputs: readonly Tensor[]): number {
+  return Math.max(
+    ...topologicalOrder(outputs).map((tensor) => (tensor.shape.some(isSymbolic) ? bytesOf(tensor, 1) : 0)),
+  );
+}
+
 /** The most rows, a power of two times fewer than `most`, whose tensors take no more than `bytes` at one time. */
 export function rowsWithin(outputs: readonly Tensor[], most: number, bytes: number): number {
   let rows = most;
@@ -110,7 +120,8 @@ export function rowsWithin(outputs: readonly Tensor[], most: number, bytes: numb
 function heldBy(tensor: Tensor): Tensor {
   const { operator, inputs } = tensor;
   if (operator === reshapeOperator || operator === stopGradientOperator) return heldBy(inputs[0]!);
-  return operator === convTranspose2dOperator ? heldBy(inputs[2]!) : tensor;
+  if (operator.name === tiledConv2d) return heldBy(inputs[3]!);
+  return operator.name === convTranspose2d ? heldBy(inputs[2]!) : tensor;
 }
 
 /** The same for tensors of the same values: a labelled copy of a tensor has the very inputs of the original. */

@@ -1,13 +1,21 @@
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { untrained } from "../../test/models.ts";
+import type { PartialConfig } from "../config.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { inference } from "./inference.ts";
+import { loadNetworks } from "./networks.ts";
 
 const model = untrained({ model: { latent: 3, encoder: { hidden: [40] } } }, [7, 9]);
 
-test("a row comes out the same to the bit, whatever is computed beside it", async () => {
-  const used = inference(model, await cpuBackend(1));
+beforeAll(() => loadNetworks(["conv", "residual"]));
+
+test.each<[string, PartialConfig]>([
+  ["dense", { model: { latent: 3, encoder: { hidden: [40] } } }],
+  ["convolutional", { model: { latent: 3, encoder: { kind: "conv", layers: [{ channels: 5 }], hidden: [20] } } }],
+  ["residual", { model: { latent: 3, encoder: { kind: "residual", channels: [8], blocks: 1, hidden: [20] } } }],
+])("a row comes out the same to the bit, whatever is computed beside it: %s", async (_name, config) => {
+  const used = inference(untrained(config, [7, 9]), await cpuBackend(1));
   const rows = 300; // more than go through the network at once
   const x = Float32Array.from({ length: rows * 63 }, (_, i) => ((i * 7919) % 101) / 100);
   const { mean, logvar } = await used.encode(x, rows);
@@ -19,6 +27,25 @@ test("a row comes out the same to the bit, whatever is computed beside it", asyn
     expect(await used.decode(alone.mean, 1)).toEqual(images.slice(row * 63, (row + 1) * 63));
   }
   await used.close();
+});
+
+test("grey levels v come out as v/255 does", async () => {
+  const used = inference(model, await cpuBackend(1));
+  const grey = Uint8Array.from({ length: 130 * 63 }, (_, i) => (i * 7919) % 256);
+  const x = Float32Array.from(grey, (v) => v / 255);
+  expect(await used.encode(grey, 130)).toEqual(await used.encode(x, 130));
+  await expect(used.decode(grey.subarray(0, 3) as never, 1)).rejects.toThrow("z: expected a Float32Array, rows of 3");
+  await used.close();
+});
+
+test("a model that is closed meanwhile computes what it was asked for, and no more", async () => {
+  const used = inference(model, await cpuBackend(1));
+  const x = new Float32Array(500 * 63).fill(0.5);
+  const first = used.encode(x, 500);
+  const closing = used.close();
+  await expect(used.encode(x, 500)).rejects.toThrow("the model is closed");
+  await closing;
+  expect((await first).mean.at(-1)).not.toBe(0);
 });
 
 test("rows of the wrong width are refused with both numbers", async () => {

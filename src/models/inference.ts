@@ -2,12 +2,12 @@ import type { Config } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { DataError, ShapeError, UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
-import { input } from "../graph/tensor.ts";
+import { input, type Tensor } from "../graph/tensor.ts";
 import type { Backend } from "../runtime/backend.ts";
-import { compile } from "../runtime/program.ts";
 import { show } from "../show.ts";
-import { rowsWithin } from "./cost.ts";
 import type { PortableModel } from "./portable.ts";
+import { type PriorSampler, priorSampler } from "./prior-sampler.ts";
+import { openRows, type RowNetwork, type RowRunner, type RowSharing, type RowValues, rowNetwork } from "./rows.ts";
 
 /** Parameters of q(z|x), (rows, latent) each. */
 export interface Posteriors {
@@ -21,113 +21,113 @@ export interface Inference {
   /** Shape of one example. */
   readonly event: readonly number[];
   readonly latent: number;
+  /** Draws of p(z). */
+  readonly prior: Pick<PriorSampler, "noise" | "draw">;
   /**
-   * q(z|x): x (rows, ...event), left as it is until the result is there. A row's result does not depend on the rows
-   * beside it. Several calls at once are computed one after the other.
+   * q(z|x): x (rows, ...event), left as it is until the result is there; bytes are grey levels v, which mean v/255. A
+   * row's result depends neither on the rows beside it nor on the number of threads.
    */
-  encode(x: Float32Array, rows: number): Promise<Posteriors>;
+  encode(x: Float32Array | Uint8Array, rows: number): Promise<Posteriors>;
   /** Mean of p(x|z): z (rows, latent) → (rows, ...event). */
   decode(z: Float32Array, rows: number): Promise<Float32Array>;
+  /** Waits for the calls that have begun, and gives back memory and threads. */
   close(): Promise<void>;
 }
 
 /**
- * Rows that go through the network at once, fewer where they would take more bytes than `mostBytes`. For one network
- * always so many, the last ones zeros: the last bits of a matrix product may depend on its height, and a row shall come
- * out the same whatever is computed beside it.
+ * Compiles a model's encoder and decoder, each when it is first used.
+ * @param sharing of the rows of large calls among threads. Rows are then the same to the bit for every number of threads
+ * if the backend has one
  */
-const mostRows = 128;
-const mostBytes = 2 ** 28;
-
-/** Compiles a model's encoder and decoder, each when it is first used. */
-export function inference({ description, vae, weights }: PortableModel, backend: Backend): Inference {
+export function inference(
+  { description, vae, weights }: PortableModel,
+  backend: Backend,
+  sharing?: RowSharing,
+): Inference {
   const { event, latent } = vae;
   const size = staticSize(event);
+  const running = new Set<Promise<unknown>>();
+  const prior = priorSampler({ vae, weights }, backend);
+  let closed = false;
+  let encoder: Promise<RowRunner> | undefined;
+  let decoder: Promise<RowRunner> | undefined;
 
-  /** A network as a function of rows: its input's name and width, and its outputs' widths by name. */
-  const network = (
-    name: string,
-    width: number,
-    outputs: Parameters<typeof compile>[1],
-    widths: Readonly<Record<string, number>>,
-  ) => {
-    const chunkRows = rowsWithin(Object.values(outputs), mostRows, mostBytes);
-    const source = new Float32Array(chunkRows * width);
-    const results = Object.fromEntries(
-      Object.entries(widths).map(([key, columns]) => [key, new Float32Array(chunkRows * columns)]),
-    );
-    const program = compile(backend, outputs);
-    const run = program.then((compiled) => compiled.bind(chunkRows, { ...weights, [name]: source }, results));
-    let last: Promise<unknown> = run.catch(() => undefined);
-
-    const apply = async (values: Float32Array, rows: number): Promise<Record<string, Float32Array>> => {
-      const all = Object.fromEntries(
-        Object.entries(widths).map(([key, columns]) => [key, new Float32Array(rows * columns)]),
-      );
-      for (let from = 0; from < rows; from += chunkRows) {
-        const count = Math.min(chunkRows, rows - from);
-        source.fill(0);
-        source.set(values.subarray(from * width, (from + count) * width));
-        await (await run)();
-        for (const [key, columns] of Object.entries(widths))
-          all[key]!.set(results[key]!.subarray(0, count * columns), from * columns);
-      }
-      return all;
-    };
-
-    return {
-      /** Calls take their turns, for they share the arrays above. One that fails does not fail the next. */
-      async apply(values: Float32Array, rows: number): Promise<Record<string, Float32Array>> {
-        if (closed) throw new UsageError("the model is closed; load it again, or close it later");
-        checkRows(name, values, rows, width);
-        const result = last.then(() => apply(values, rows));
-        last = result.catch(() => undefined);
-        return result;
-      },
-      async release() {
-        await last;
-        await (await program).release();
-      },
-    };
+  const open = async (from: Tensor, outputs: Readonly<Record<string, Tensor>>): Promise<RowRunner> => {
+    const network: RowNetwork = rowNetwork(from, outputs, weights, backend);
+    const own = await openRows(backend, network);
+    return sharing ? sharing.share(network, own) : own;
   };
 
-  let closed = false;
-  let encoder: ReturnType<typeof network> | undefined;
-  let decoder: ReturnType<typeof network> | undefined;
+  const openEncoder = () => {
+    const x = input("x", ["batch", ...event]);
+    const { mean, logvar } = vae.encode(x);
+    return open(x, { mean, logvar });
+  };
+  const openDecoder = () => {
+    const z = input("z", ["batch", latent]);
+    return open(z, { x: vae.decode(z).mean });
+  };
+
+  /** Fills arrays, and is waited for before the model closes. */
+  const compute = async <Results extends Readonly<Record<string, Float32Array>>>(
+    opening: Promise<RowRunner>,
+    values: RowValues,
+    rows: number,
+    results: Results,
+  ): Promise<Results> => {
+    const work = opening.then((runner) => runner.apply(values, rows, results));
+    running.add(work);
+    await work.finally(() => running.delete(work));
+    return results;
+  };
+  const checkOpen = () => {
+    if (closed) throw new UsageError("the model is closed; load it again, or close it later");
+  };
   return {
     config: description.config,
     event,
     latent,
+    prior,
     async encode(x, rows) {
-      encoder ??= network("x", size, vae.encode(input("x", ["batch", ...event])).parameters, {
-        mean: latent,
-        logvar: latent,
+      checkOpen();
+      checkRows("x", x, rows, size);
+      encoder ??= openEncoder();
+      return compute(encoder, x, rows, {
+        mean: new Float32Array(rows * latent),
+        logvar: new Float32Array(rows * latent),
       });
-      const { mean, logvar } = await encoder.apply(x, rows);
-      return { mean: mean!, logvar: logvar! };
     },
     async decode(z, rows) {
-      decoder ??= network("z", latent, { x: vae.decode(input("z", ["batch", latent])).mean }, { x: size });
-      return (await decoder.apply(z, rows)).x!;
+      checkOpen();
+      checkRows("z", z, rows, latent);
+      decoder ??= openDecoder();
+      return (await compute(decoder, z, rows, { x: new Float32Array(rows * size) })).x;
     },
     async close() {
       if (closed) return;
       closed = true;
-      await Promise.all([encoder?.release(), decoder?.release()]);
+      await Promise.allSettled(running);
+      const opened = await Promise.allSettled([encoder, decoder]);
+      await Promise.all(opened.map((network) => network.status === "fulfilled" && network.value?.release()));
+      await prior.release();
+      await sharing?.close();
     },
   };
 }
 
-/** Refuses what are no rows of so many finite numbers. */
-function checkRows(name: string, values: Float32Array, rows: number, width: number): void {
-  if (!(values instanceof Float32Array))
-    throw new DataError(`${name}: expected a Float32Array, rows of ${width} values, got ${show(values)}`);
+/** Refuses what are no rows of so many finite numbers; x may be grey levels. */
+function checkRows(name: "x" | "z", values: RowValues, rows: number, width: number): void {
+  if (!(values instanceof Float32Array || (name === "x" && values instanceof Uint8Array))) {
+    const grey = name === "x" ? " or a Uint8Array of grey levels" : "";
+    throw new DataError(`${name}: expected a Float32Array${grey}, rows of ${width} values, got ${show(values)}`);
+  }
   if (!Number.isSafeInteger(rows) || rows < 0)
     throw new UsageError(`${name}: rows: expected an integer >= 0, got ${show(rows)}`);
   if (values.length !== rows * width)
     throw new ShapeError(
       `${name}: expected ${rows} rows of ${width} values (${rows * width}), got ${values.length} values`,
     );
+  if (values instanceof Uint8Array) return;
   for (let i = 0; i < values.length; i++)
     if (!Number.isFinite(values[i]))
       throw new DataError(

@@ -1,17 +1,10 @@
-import type { BuiltInLikelihood } from "../config.parts.ts";
 import { bernoulli } from "../distributions/bernoulli.ts";
 import { normal } from "../distributions/normal.ts";
-import { softplus } from "../graph/ops/activation.ts";
-import { add } from "../graph/ops/arithmetic.ts";
+import { UsageError } from "../errors.ts";
 import { expand } from "../graph/ops/structure.ts";
-import { constant, labelled, type Tensor } from "../graph/tensor.ts";
-import type { HeadOptions } from "../nn/networks.ts";
-import type { Initializer } from "../nn/parameters.ts";
-import { type LikelihoodContext, type LikelihoodPart, likelihoodPart } from "./registry.ts";
-
-/** Where a head starts: at a number for each element of the event, as far as there are statistics. */
-const startingAt = (start: Float32Array | undefined): HeadOptions =>
-  start ? { bias: { kind: "values", values: start } } : {};
+import { labelled } from "../graph/tensor.ts";
+import { freeNumber, logit, startingAt } from "./head.ts";
+import { isBuiltIn, type LikelihoodPart, registeredLikelihood } from "./registry.ts";
 
 /** p(x|z) = Bernoulli(σ(logits)); the logits start at the data's mean, held away from 0 and 1. */
 const bernoulliPart: LikelihoodPart = {
@@ -23,17 +16,8 @@ const bernoulliPart: LikelihoodPart = {
   },
 };
 
-/** log p/(1 − p) with p held within 0.001 and 0.999: a pixel that was never lit may yet be, at a finite price. */
-function logit(p: number): number {
-  const held = Math.min(Math.max(p, 0.001), 0.999);
-  return Math.log(held / (1 - held));
-}
-
 /** Log-variances never fall below this: at σ = e⁻⁶ a density on [0, 1] is 6 nats a pixel, and still finite. */
 const lowestLogVariance = -12;
-
-/** A log-variance that tends to its lowest value smoothly instead of running away to −∞. */
-const bounded = (raw: Tensor): Tensor => add(softplus(add(raw, -lowestLogVariance)), lowestLogVariance);
 
 /**
  * p(x|z) = N(mean, σ²) with σ fixed, learned as one number (σ-VAE, Rybkin et al. 2021), or learned for each element.
@@ -41,42 +25,45 @@ const bounded = (raw: Tensor): Tensor => add(softplus(add(raw, -lowestLogVarianc
 const normalPart: LikelihoodPart = {
   support: "real",
   measure: "density",
-  build(context, options) {
+  build(context, { variance, standardDeviation }) {
     const { scope, statistics } = context;
     const mean = context.head(scope.at("mean"), startingAt(statistics?.mean));
-    const start: Initializer = { kind: "constant", value: Math.log(Math.max(statistics?.variance ?? 1, 1e-4)) };
-    const logvar = logVariance(context, options, start);
+    const logvar = freeNumber(context, "logvar", {
+      how: variance === "fixed" ? 2 * Math.log(standardDeviation as number) : (variance as "global" | "learned"),
+      start: Math.log(Math.max(statistics?.variance ?? 1, 1e-4)),
+      lowest: lowestLogVariance,
+    });
     return (h, shape) => {
       const mu = labelled(mean(h, shape), "mean of p(x|z)");
-      return normal(mu, logvar(h, mu));
+      return normal(mu, expand(labelled(logvar(h, shape), "log-variance of p(x|z)"), mu));
     };
   },
 };
 
-function logVariance(
-  context: LikelihoodContext,
-  options: Readonly<Record<string, unknown>>,
-  start: Initializer,
-): (h: Tensor, mean: Tensor) => Tensor {
-  const { scope } = context;
-  if (options.variance === "fixed") {
-    const fixed = constant(2 * Math.log(options.standardDeviation as number));
-    return (_h, mean) => expand(fixed, mean);
+/** Those that are there from the start, and those that were loaded. */
+const parts = new Map<string, LikelihoodPart>([
+  ["bernoulli", bernoulliPart],
+  ["normal", normalPart],
+]);
+
+/** As `findLikelihood`; the code of most likelihoods is loaded when one of them is first asked for. */
+export async function loadLikelihood(kind: string): Promise<LikelihoodPart> {
+  if (isBuiltIn(kind) && !parts.has(kind)) {
+    const { loadedLikelihoods } = await import("./likelihoods.ts");
+    for (const [name, part] of Object.entries(loadedLikelihoods)) parts.set(name, part);
   }
-  if (options.variance === "global") {
-    const raw = scope.parameter("logvar", [1], start);
-    return (_h, mean) => expand(bounded(raw), mean);
-  }
-  const layer = context.head(scope.at("logvar"), { bias: start });
-  return (h, { shape }) => labelled(bounded(layer(h, shape)), "log-variance of p(x|z)");
+  return findLikelihood(kind);
 }
 
-const builtInLikelihoods: Readonly<Record<BuiltInLikelihood, LikelihoodPart>> = {
-  bernoulli: bernoulliPart,
-  normal: normalPart,
-};
-
-/** The likelihood that a config names. */
+/**
+ * The likelihood that a config names.
+ * @throws UsageError for one that is not there, or not loaded
+ */
 export function findLikelihood(kind: string): LikelihoodPart {
-  return likelihoodPart(kind, builtInLikelihoods);
+  const part = parts.get(kind);
+  if (!part && isBuiltIn(kind))
+    throw new UsageError(
+      `likelihood "${kind}" is not loaded; await loadLikelihood("${kind}") before the model is built`,
+    );
+  return part ?? registeredLikelihood(kind);
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { evaluate } from "../../test/numeric.ts";
 import type { Conv1dConfig } from "../config.networks.ts";
 import { activations as activationNames, initializations as initializationNames } from "../config.parts.ts";
@@ -9,9 +9,11 @@ import { reshape } from "../graph/ops/structure.ts";
 import { sizeAt } from "../graph/shape.ts";
 import { constant, input } from "../graph/tensor.ts";
 import { activations, dense, initializations } from "../nn/dense.ts";
-import { completeModel, networkText } from "./networks.ts";
+import { completeModel, loadNetworks, networkText } from "./networks.ts";
 import { registerLikelihood } from "./registry.ts";
 import { buildVae } from "./vae.ts";
+
+beforeAll(() => loadNetworks(["conv"]));
 
 const modelOf = (model: PartialConfig["model"]) => parseConfig({ model }, "test").model;
 const halving = (...channels: number[]) => channels.map((c) => ({ channels: c, kernel: 4, stride: 2 }));
@@ -19,8 +21,8 @@ const countOf = (model: PartialConfig["model"], event: readonly number[]) =>
   buildVae(modelOf(model), event).parameters.reduce((total, { shape }) => total + sizeAt(shape, 1), 0);
 
 test("the names of the config are the names of the code", () => {
-  expect(Object.keys(activations).sort()).toEqual(Object.keys(activationNames).sort());
-  expect(Object.keys(initializations).sort()).toEqual(Object.keys(initializationNames).sort());
+  expect(Object.keys(activations).sort()).toEqual([...activationNames].sort());
+  expect(Object.keys(initializations).sort()).toEqual([...initializationNames].sort());
 });
 
 test("a convolutional VAE of 28×28: 32 and 64 channels, dense 256, 20 latents, mirrored", () => {

@@ -3,10 +3,9 @@ import type { NetworkKind } from "../config.parts.ts";
 import type { Config } from "../config.ts";
 import { UsageError } from "../errors.ts";
 import { formatShape } from "../graph/shape.ts";
-import { convDecoder, convEncoder, type RefuseLayer } from "../nn/convolutional.ts";
+import type { RefuseLayer } from "../nn/convolutional.ts";
 import { type DecoderNetwork, denseDecoder, denseEncoder, type EncoderNetwork } from "../nn/networks.ts";
 import type { Scope } from "../nn/parameters.ts";
-import { residualDecoder, residualEncoder } from "../nn/residual.ts";
 
 type Role = "encoder" | "decoder";
 
@@ -21,6 +20,22 @@ interface NetworkPart<Own extends NetworkConfig> {
   decoder(scope: Scope, latent: number, event: readonly number[], config: Own, key: string): DecoderNetwork;
   /** Its layers before the dense ones, in a few words. */
   text(config: Own): string;
+}
+
+type Code = Pick<typeof import("../nn/convolutional.ts"), "convEncoder" | "convDecoder"> &
+  Pick<typeof import("../nn/residual.ts"), "residualEncoder" | "residualDecoder">;
+let convolutions: Code | undefined;
+
+/** Loads the code of networks of these kinds; dense ones are there from the start. */
+export async function loadNetworks(kinds: readonly NetworkKind[]): Promise<void> {
+  if (convolutions || kinds.every((kind) => kind === "mlp")) return;
+  const [windows, levels] = await Promise.all([import("../nn/convolutional.ts"), import("../nn/residual.ts")]);
+  convolutions = { ...windows, ...levels };
+}
+
+function loaded(): Code {
+  if (convolutions) return convolutions;
+  throw new UsageError("networks of convolutions are not loaded; await loadParts(model) before the model is built");
 }
 
 const images = {
@@ -39,8 +54,9 @@ function windowed<Own extends ConvConfig | Conv1dConfig>(
       const suitable = suitableLayers(event.slice(0, series ? 1 : 2));
       return { ...config, layers: config.layers ?? (role === "encoder" ? suitable : suitable.toReversed()) };
     },
-    encoder: (scope, event, config, key) => convEncoder(scope, event, optionsOf(config), refusal(key)),
-    decoder: (scope, latent, event, config, key) => convDecoder(scope, latent, event, optionsOf(config), refusal(key)),
+    encoder: (scope, event, config, key) => loaded().convEncoder(scope, event, optionsOf(config), refusal(key)),
+    decoder: (scope, latent, event, config, key) =>
+      loaded().convDecoder(scope, latent, event, optionsOf(config), refusal(key)),
     text({ kind, layers }) {
       const shown = layers?.map(
         ({ channels, kernel, stride }) =>
@@ -51,7 +67,7 @@ function windowed<Own extends ConvConfig | Conv1dConfig>(
   };
 }
 
-/** The networks there are; what there is to say of each stands in config.parts.ts. */
+/** The networks there are; what there is to say of each stands in config.parts.descriptions.ts. */
 const parts: { readonly [Kind in NetworkKind]: NetworkPart<Extract<NetworkConfig, { kind: Kind }>> } = {
   mlp: {
     complete: (config) => config,
@@ -74,9 +90,10 @@ const parts: { readonly [Kind in NetworkKind]: NetworkPart<Extract<NetworkConfig
       const suitable = suitableChannels(event);
       return { ...config, channels: config.channels ?? (role === "encoder" ? suitable : suitable.toReversed()) };
     },
-    encoder: (scope, event, config, key) => residualEncoder(scope, event, levelsOf(config), levelRefusal(key, event)),
+    encoder: (scope, event, config, key) =>
+      loaded().residualEncoder(scope, event, levelsOf(config), levelRefusal(key, event)),
     decoder: (scope, latent, event, config, key) =>
-      residualDecoder(scope, latent, event, levelsOf(config), levelRefusal(key, event)),
+      loaded().residualDecoder(scope, latent, event, levelsOf(config), levelRefusal(key, event)),
     text({ channels, blocks, bottleneck, normalization, sampling }) {
       const each = typeof blocks === "number" ? String(blocks) : blocks.join("-");
       const what = [`residual ${channels?.join("-") ?? ""}`.trim(), `${each} block${each === "1" ? "" : "s"} a level`];

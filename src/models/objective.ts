@@ -1,7 +1,11 @@
-import { type Distribution, eventLogProb } from "../distributions/distribution.ts";
-import { kl } from "../distributions/kl.ts";
+import { eventLogProb } from "../distributions/distribution.ts";
+import type { Posterior, Prior } from "../distributions/latent.ts";
+import { UsageError } from "../errors.ts";
 import { abs, add, div, mul, neg, sub } from "../graph/ops/arithmetic.ts";
-import { sum, sumEvent } from "../graph/ops/structure.ts";
+import { softmax } from "../graph/ops/axis.ts";
+import { logsumexp } from "../graph/ops/reduce.ts";
+import { scaleGradient } from "../graph/ops/stochastic.ts";
+import { reshape, stopGradient, sum } from "../graph/ops/structure.ts";
 import { sameShape } from "../graph/shape.ts";
 import { shapeError, type Tensor } from "../graph/tensor.ts";
 import type { Vae } from "./vae.ts";
@@ -16,21 +20,18 @@ export interface Terms {
 /**
  * Negative ELBO of Kingma & Welling (2014), eq. 7, in nats.
  * @param x (batch, ...event)
- * @param noise (batch, latent), standard normal
+ * @param noise (batch, noiseWidth), standard normal
  * @param mask (batch, ...event): 1 where x is observed and 0 where it is missing, and x then any finite
  *   number; default all observed
  */
-export function negElbo(
-  vae: Vae,
-  x: Tensor,
-  noise: Tensor,
-  mask?: Tensor,
-): Terms & { readonly posterior: Distribution } {
-  const posterior = vae.encode(x); // q(z|x)   (batch, latent)
-  const z = posterior.sample(noise); // μ + σ·ε
+export function negElbo(vae: Vae, x: Tensor, noise: Tensor, mask?: Tensor): Terms & { readonly posterior: Posterior } {
+  const posterior = vae.posterior(x);
+  const { z, logProb } = posterior.draw(noise); // z = μ + σ·ε   (batch, latent), and log q(z|x)
   const likelihood = vae.decode(z); // p(x|z)   (batch, ...event)
   const distortionNats = neg(eventLogProb(likelihood, x, vae.event.length, mask)); // (batch)
-  const rateNats = sumEvent(kl(posterior, vae.prior(z), z), 1); // (batch)
+  const prior = vae.prior();
+  const closed = prior.kind === "standard" ? posterior.klStandard?.() : undefined;
+  const rateNats = closed ?? sub(logProb, prior.logProb(z)); // KL(q(z|x) ‖ p(z)), or its estimate by the draw   (batch)
   return { negElboNats: add(distortionNats, rateNats), distortionNats, rateNats, posterior };
 }
 
@@ -77,17 +78,61 @@ export function weightedMean(perExample: Tensor, weight: Tensor): Tensor {
   return sum(mul(perExample, div(weight, sum(weight)))); // the shares are one node, however many means there are
 }
 
+/** Of k draws of each example, in nats: (k, batch). */
+export interface DrawnTerms {
+  readonly distortionNats: Tensor;
+  /** log q(z|x) − log p(z). */
+  readonly rateNats: Tensor;
+  /** Log importance weights log p(x|z) + log p(z) − log q(z|x). */
+  readonly logWeights: Tensor;
+}
+
 /**
- * Log importance weights log p(x|z) + log p(z) − log q(z|x) of k samples for each example, in nats: (k, batch).
- * Their log-mean-exp bounds log p(x) from below (Burda et al. 2016, eq. 8).
- * @param posterior q(z|x) of shape (batch, latent)
+ * k draws of each example. The log-mean-exp of their weights bounds log p(x) from below (Burda et al. 2016, eq. 8).
  * @param x (batch, ...event); it meets its k reconstructions by broadcasting and is never copied
- * @param noise (k, batch, latent)
+ * @param noise (k, batch, noiseWidth)
  */
-export function logWeights(vae: Vae, posterior: Distribution, x: Tensor, noise: Tensor): Tensor {
-  const z = posterior.sample(noise); // (k, batch, latent)
+export function drawnTerms(vae: Vae, posterior: Posterior, prior: Prior, x: Tensor, noise: Tensor): DrawnTerms {
+  const { z, logProb } = posterior.draw(noise);
+  return termsOf(vae, prior, x, z, logProb);
+}
+
+function termsOf(vae: Vae, prior: Prior, x: Tensor, z: Tensor, logProb: Tensor): DrawnTerms {
   const logLikelihood = eventLogProb(vae.decode(z), x, vae.event.length); // (k, batch)
-  const logPrior = eventLogProb(vae.prior(z), z, 1);
-  const logPosterior = eventLogProb(posterior, z, 1);
-  return sub(add(logLikelihood, logPrior), logPosterior);
+  const logPrior = prior.logProb(z);
+  return {
+    distortionNats: neg(logLikelihood),
+    rateNats: sub(logProb, logPrior),
+    logWeights: sub(add(logLikelihood, logPrior), logProb),
+  };
+}
+
+/**
+ * As drawnTerms, with the doubly reparameterized gradient of the encoder (Tucker et al. 2019, eq. 8): log q is
+ * differentiated by z alone, and what reaches each draw is multiplied by its share of the weights once more, so that Σ w̃²
+ * stands where Σ w̃ stood. The decoder's gradient is the usual one.
+ * @throws UsageError for a posterior that has no log q(z|x) of a given z
+ */
+export function doublyReparameterized(vae: Vae, x: Tensor, noise: Tensor): DrawnTerms {
+  const head = vae.posteriorHead(x);
+  const { z, logProb } = vae.posteriorOf(head).draw(noise);
+  const held = vae.posteriorOf(
+    Object.fromEntries(
+      Object.entries(head).map(([name, value]) => [name, stopGradient(value)]),
+    ) as unknown as typeof head,
+  );
+  if (!held.logProb)
+    throw new UsageError(
+      'objective.gradient: "dreg" needs log q(z|x) of any z, which this posterior\'s flow has not; take "reparameterized"',
+    );
+  const prior = vae.prior();
+  const { logWeights } = termsOf(vae, prior, x, z, logProb); // lowered once, with the terms below
+  const shares = softmax(logWeights, 0);
+  const scaled = scaleGradient(z, reshape(shares, [...shares.shape, 1]));
+  return termsOf(vae, prior, x, scaled, held.logProb(scaled));
+}
+
+/** Log of the mean of k weights: (k, batch) → (batch). */
+export function logMeanExp(logWeights: Tensor): Tensor {
+  return sub(logsumexp(logWeights, [0]), Math.log(logWeights.shape[0] as number));
 }

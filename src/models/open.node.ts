@@ -7,6 +7,7 @@ import type { Storage } from "../storage/storage.ts";
 import { type Inference, inference } from "./inference.ts";
 import { loadModel, type PortableModel } from "./portable.ts";
 import { type RunRecord, readRecord } from "./record.ts";
+import { rowThreads } from "./row-pool.node.ts";
 
 /** A run's trained model, and where it came from. */
 export interface OpenRun extends Inference, PortableModel {
@@ -33,5 +34,7 @@ export async function openRun(run: string, options: { readonly threads?: number 
   const model = await loadModel(storage);
   const record = await readRecord(storage);
   const backend = await cpuBackend(options.threads);
-  return { ...model, ...inference(model, backend), storage, backend, record, source: record?.data.source ?? undefined };
+  // Threads have rows each; within operators there is one, so that a row's last bits do not depend on their number.
+  const used = inference(model, await cpuBackend(1), rowThreads(backend.threads));
+  return { ...model, ...used, storage, backend, record, source: record?.data.source ?? undefined };
 }

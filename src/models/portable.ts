@@ -4,6 +4,7 @@ import { RunError } from "../errors.ts";
 import { decodeSafetensors, encodeSafetensors, type NamedArray } from "../storage/safetensors.ts";
 import type { Storage } from "../storage/storage.ts";
 import { checkShape, readJson } from "./json-file.ts";
+import { loadParts } from "./parts.ts";
 import { configIn } from "./record.ts";
 import { buildVae, type Vae } from "./vae.ts";
 
@@ -86,7 +87,9 @@ async function missingModel(storage: Storage): Promise<RunError> {
 async function loadPair(storage: Storage): Promise<PortableModel | undefined> {
   const file = `${storage.location}/${files.description}`;
   const description = parseDescription(new TextDecoder().decode(await storage.read(files.description)), file);
-  const vae = buildVae(description.config.model, description.event);
+  const { model } = description.config;
+  await loadParts(model);
+  const vae = buildVae(model, description.event);
   const weightsFile = `${storage.location}/${files.weights}`;
   const bytes = await storage.read(files.weights);
   const { tensors } = decodeSafetensors(bytes, weightsFile);

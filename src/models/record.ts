@@ -13,6 +13,8 @@ export interface RunRecord {
   readonly threads: number;
   /** How many of them each compute a part of a batch. */
   readonly members: number;
+  /** Operators that ran on the processor for want of one on the graphics card, and how often each in a step. */
+  readonly fallbacks?: Readonly<Record<string, number>> | undefined;
   readonly platform: string;
   readonly seed: number;
   readonly data: {
@@ -37,6 +39,7 @@ const schema = z.object({
   device: text,
   threads: z.int().check(z.minimum(1)),
   members: z._default(z.int().check(z.minimum(1)), 1),
+  fallbacks: z.optional(z.catchall(z.object({}), count)),
   platform: text,
   seed: count,
   data: z.object({

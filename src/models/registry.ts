@@ -13,6 +13,8 @@ export interface DataStatistics {
   readonly mean: Float32Array;
   /** Variance of all elements about their means, one number. */
   readonly variance: number;
+  /** So many examples (count, ...event), from all over the data. */
+  readonly examples?: (count: number) => Float32Array;
 }
 
 export interface LikelihoodContext {
@@ -31,10 +33,15 @@ export interface LikelihoodContext {
   readonly statistics: DataStatistics | undefined;
 }
 
+/** Values: 0 or 1; from 0 to 1; any finite number; or whole numbers from 0 to `whole`, which may be Infinity. */
+export type Support = "binary" | "unit" | "real" | { readonly whole: number };
+
 /** A family of likelihoods p(x|z). */
 export interface LikelihoodPart {
-  /** Which values the likelihood has a density for; the data are checked against it. */
-  readonly support: "binary" | "unit" | "real";
+  /**
+   * Which values the likelihood has a density for, or how its options say that; the data are checked against it.
+   */
+  readonly support: Support | ((options: Readonly<Record<string, unknown>>) => Support);
   /** Whether it assigns probabilities (nats of a discrete code) or a density. */
   readonly measure: "probability" | "density";
   /**
@@ -48,7 +55,7 @@ export interface LikelihoodPart {
 }
 
 /** Whether a likelihood comes with vaekit, and is there in every thread. */
-export const isBuiltIn = (name: string): boolean => Object.hasOwn(builtIn, name);
+export const isBuiltIn = (name: string): boolean => builtIn.some((known) => known === name);
 
 const likelihoods = new Map<string, LikelihoodPart>();
 
@@ -71,18 +78,22 @@ function checkPart(where: string, part: unknown): void {
   if (!isRecord(part))
     throw new UsageError(`${where}: expected a part, { support, measure, build }, got ${show(part)}`);
   const { support, measure, build } = part;
-  if (!["binary", "unit", "real"].includes(support as string))
-    throw new UsageError(`${where}: support: expected "binary", "unit", "real", got ${show(support)}`);
+  if (!["binary", "unit", "real"].includes(support as string) && typeof support !== "function" && !isWhole(support))
+    throw new UsageError(
+      `${where}: support: expected "binary", "unit", "real", { whole: n } or a function, got ${show(support)}`,
+    );
   if (!["probability", "density"].includes(measure as string))
     throw new UsageError(`${where}: measure: expected "probability", "density", got ${show(measure)}`);
   if (typeof build !== "function") throw new UsageError(`${where}: build: expected a function, got ${show(build)}`);
 }
 
+const isWhole = (support: unknown): boolean => isRecord(support) && (support.whole as number) > 0;
+
 /** @throws UsageError naming the likelihood that is missing and those there are */
-export function likelihoodPart(name: string, own: Readonly<Record<string, LikelihoodPart>>): LikelihoodPart {
-  const part = Object.hasOwn(own, name) ? own[name] : likelihoods.get(name);
+export function registeredLikelihood(name: string): LikelihoodPart {
+  const part = likelihoods.get(name);
   if (part) return part;
-  const known = [...Object.keys(own), ...likelihoods.keys()].join(", ");
+  const known = [...builtIn, ...likelihoods.keys()].join(", ");
   throw new UsageError(
     `model.likelihood.kind: no likelihood is named "${name}" (there are: ${known}); a likelihood of your own must be registered with registerLikelihood("${name}", …) before the model is built or loaded`,
   );

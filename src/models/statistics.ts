@@ -1,7 +1,8 @@
+import type { LikelihoodConfig } from "../config.likelihoods.ts";
 import type { Dataset, Examples } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
-import type { DataStatistics, LikelihoodPart } from "./registry.ts";
+import type { DataStatistics, LikelihoodPart, Support } from "./registry.ts";
 
 /** Mean of each element and variance about those means, of a data set whose grey levels mean v/255. */
 export function statisticsOf({ values, count, event }: Dataset): DataStatistics {
@@ -9,44 +10,64 @@ export function statisticsOf({ values, count, event }: Dataset): DataStatistics 
   const scale = values instanceof Uint8Array ? 1 / 255 : 1;
   const sums = new Float64Array(size);
   let squares = 0;
-  for (let i = 0, j = 0; i < values.length; i++) {
-    const value = values[i]! * scale;
-    sums[j]! += value;
-    squares += value * value;
-    if (++j === size) j = 0;
+  for (let from = 0; from < values.length; from += size) {
+    let own = 0; // grey levels as whole numbers: exact, and fast
+    for (let j = 0; j < size; j++) {
+      const value = values[from + j]!;
+      sums[j]! += value;
+      own += value * value;
+    }
+    squares += own;
   }
-  const mean = sums.map((sum) => sum / count);
+  squares *= scale * scale;
+  const mean = sums.map((sum) => (sum * scale) / count);
   const meanSquares = mean.reduce((total, m) => total + m * m, 0);
-  return { mean: Float32Array.from(mean), variance: Math.max(squares / count - meanSquares, 0) / size };
+  const examples = (chosen: number) => {
+    const rows = Array.from({ length: chosen }, (_, i) => Math.floor((i * count) / chosen) * size);
+    return Float32Array.from(rows.flatMap((from) => Array.from(values.subarray(from, from + size), (v) => v * scale)));
+  };
+  return { mean: Float32Array.from(mean), variance: Math.max(squares / count - meanSquares, 0) / size, examples };
 }
 
 /**
  * Refuses values that the likelihood has no density for.
+ * @param config of the likelihood: its kind and options
  * @throws DataError naming the example and the element
  */
-export function checkSupport(data: Examples, { support }: LikelihoodPart, kind: string, binarized: boolean): void {
-  if (data.values instanceof Uint8Array) {
-    if (support === "binary" && !binarized && data.values.some((v) => v !== 0 && v !== 255))
-      throw new DataError(
-        `${data.name}: likelihood "${kind}" needs values 0 or 1, and the data hold grey levels; set data.binarization to "static" or "dynamic"`,
-      );
-    return;
+export function checkSupport(data: Examples, part: LikelihoodPart, config: LikelihoodConfig, binarized: boolean): void {
+  const given = typeof part.support === "function" ? part.support(config as Record<string, unknown>) : part.support;
+  const support = binarized ? "unit" : given; // a binarization takes values as probabilities
+  const needed = `${binarized ? "binarization" : `likelihood "${config.kind}"`} needs ${allowedBy(support)}`;
+  const { values } = data;
+  if (values instanceof Uint8Array) {
+    const fitting = Uint8Array.from({ length: 256 }, (_, grey) => Number(fits(grey / 255, support)));
+    if (!fitting.includes(0) || values.every((grey) => fitting[grey] === 1)) return;
+    const mend =
+      support === "binary"
+        ? 'set data.binarization to "static" or "dynamic"'
+        : "values" in config
+          ? 'set model.likelihood.values to "levels"'
+          : "hand the numbers over as 32-bit floats";
+    throw new DataError(`${data.name}: ${needed}, and the data hold grey levels, which mean v/255; ${mend}`);
   }
-  const needed = binarized ? "unit" : support; // a binarization takes values as probabilities
-  const size = data.values.length / data.count;
-  for (let i = 0; i < data.values.length; i++) {
-    const value = data.values[i]!;
-    const fits =
-      needed === "real"
-        ? Number.isFinite(value)
-        : needed === "unit"
-          ? value >= 0 && value <= 1
-          : value === 0 || value === 1;
-    if (!fits) {
-      const allowed = { real: "finite numbers", unit: "numbers from 0 to 1", binary: "0 or 1" }[needed];
-      throw new DataError(
-        `${data.name} (${data.split}): example ${data.index[Math.floor(i / size)]}, element ${i % size} is ${value}; ${binarized ? "binarization" : `likelihood "${kind}"`} needs ${allowed}. Rescale or clean the data, or choose another model.likelihood`,
-      );
-    }
-  }
+  const size = values.length / data.count;
+  const i = values.findIndex((value: number) => !fits(value, support));
+  if (i < 0) return;
+  throw new DataError(
+    `${data.name} (${data.split}): example ${data.index[Math.floor(i / size)]}, element ${i % size} is ${values[i]}; ${needed}. Rescale or clean the data, or choose another model.likelihood`,
+  );
+}
+
+function fits(value: number, support: Support): boolean {
+  if (support === "real") return Number.isFinite(value);
+  if (support === "unit") return value >= 0 && value <= 1;
+  return support === "binary"
+    ? value === 0 || value === 1
+    : Number.isSafeInteger(value) && value >= 0 && value <= support.whole;
+}
+
+function allowedBy(support: Support): string {
+  if (typeof support !== "object")
+    return { real: "finite numbers", unit: "numbers from 0 to 1", binary: "0 or 1" }[support];
+  return `whole numbers from 0${support.whole === Number.POSITIVE_INFINITY ? " on" : ` to ${support.whole}`}`;
 }

@@ -37,8 +37,12 @@ export const initializations = {
 } as const satisfies Record<string, (inputs: number, outputs: number) => Initializer>;
 export type Initialization = keyof typeof initializations;
 
+/** How a weight (inputs, outputs) starts: by its size, or as given. */
+export const weightStart = (how: Initialization | Initializer, inputs: number, outputs: number): Initializer =>
+  typeof how === "string" ? initializations[how](inputs, outputs) : how;
+
 export interface DenseOptions {
-  readonly initialization: Initialization;
+  readonly initialization: Initialization | Initializer;
   /** How the bias starts. Default: 0. */
   readonly bias?: Initializer;
   /** A gate follows: the layer gives twice the outputs, and its initialization counts those that pass. Default: false. */
@@ -56,7 +60,7 @@ export function dense(
   { initialization, bias = zeros, gated = false }: DenseOptions,
 ): Layer {
   const given = beforeGate(outputs, gated);
-  const weight = scope.parameter("weight", [inputs, given], initializations[initialization](inputs, outputs));
+  const weight = scope.parameter("weight", [inputs, given], weightStart(initialization, inputs, outputs));
   const offset = scope.parameter("bias", [given], bias);
   return (x) => linear(x, weight, offset);
 }

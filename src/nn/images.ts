@@ -43,13 +43,14 @@ export function imageHead(
   map: FeatureMap,
   layerAt: (at: Scope, channels: number) => Layer,
 ): DecoderNetwork["head"] {
-  return (at, { values = 1, bias = zeros } = {}) => {
-    const size = sizeOf(image) * values;
-    const layer = layerAt(at, image.channels * values);
+  return (at, { values = 1, joint = 0, bias = zeros } = {}) => {
+    const channels = (joint === 0 ? image.channels : 1) * values;
+    const size = sizeOf({ ...image, channels });
+    const layer = layerAt(at, channels);
     const offset = at.parameter("bias", [size], bias);
     return (h, shape) => {
       const y = reshape(layer(imagesOf(h, map)), [h.shape[0]!, size]); // a long last axis: adding is fast so
-      return reshape(add(y, offset), withValues(shape, values));
+      return reshape(add(y, offset), withValues(shape, values, joint));
     };
   };
 }

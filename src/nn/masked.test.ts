@@ -7,7 +7,8 @@ import { slice } from "../graph/ops/join.ts";
 import { reshape, sum } from "../graph/ops/structure.ts";
 import { staticSize } from "../graph/shape.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
-import { type MadeOptions, made, maskedConv, maskedDense } from "./masked.ts";
+import { type MadeOptions, made, maskedDense } from "./masked.ts";
+import { maskedConv } from "./masked-convolution.ts";
 import { type ParameterSpec, parameterTree, type Scope } from "./parameters.ts";
 
 /** Parameters none of which is 0 or like another. */

@@ -1,14 +1,12 @@
 import { UsageError } from "../errors.ts";
 import { mul } from "../graph/ops/arithmetic.ts";
-import { conv2d } from "../graph/ops/convolution.ts";
 import { concat } from "../graph/ops/join.ts";
 import { linear } from "../graph/ops/linear.ts";
 import { checkOptions, type OptionNames } from "../graph/ops/options.ts";
 import { reshape } from "../graph/ops/structure.ts";
-import type { Pair } from "../graph/ops/window.ts";
-import { formatShape, sameShape } from "../graph/shape.ts";
+import { sameShape } from "../graph/shape.ts";
 import { constant, shapeError, type Tensor } from "../graph/tensor.ts";
-import { type Activation, activations, type Initialization, initializations, type Layer } from "./dense.ts";
+import { type Activation, activations, type Initialization, type Layer, weightStart } from "./dense.ts";
 import { type Initializer, type Scope, zeros } from "./parameters.ts";
 
 /*
@@ -16,30 +14,28 @@ import { type Initializer, type Scope, zeros } from "./parameters.ts";
  * zeros and ones, which masks the gradient as well.
  */
 
-const refusalAt =
+export const refusalAt =
   (layer: string, scope: Scope) =>
   (problem: string): UsageError =>
     new UsageError(`${layer} of ${scope.path("weight")}: ${problem}`);
 
-const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
+export const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
 
 /** A weight and its mask. For the initialization, what an output, or an input, is part of is counted on average. */
-function maskedWeight(
+export function maskedWeight(
   scope: Scope,
   shape: readonly number[],
   mask: readonly number[],
-  initialization: Initialization,
+  initialization: Initialization | Initializer,
 ): Tensor {
   const [inputs, outputs] = shape.slice(-2) as [number, number];
   const products = mask.reduce((a, b) => a + b, 0);
-  const initializer = initializations[initialization](Math.max(products / outputs, 1), Math.max(products / inputs, 1));
-  return mul(scope.parameter("weight", shape, initializer), constant(mask, shape));
+  const start = weightStart(initialization, Math.max(products / outputs, 1), Math.max(products / inputs, 1));
+  return mul(scope.parameter("weight", shape, start), constant(mask, shape));
 }
 
-// ---- dense
-
 export interface MaskedDenseOptions {
-  readonly initialization: Initialization;
+  readonly initialization: Initialization | Initializer;
   /** How the bias starts. Default: 0. */
   readonly bias?: Initializer;
   /** Whether an output sees inputs of lower degree alone, and not those of its own. Default: false. */
@@ -74,6 +70,8 @@ export interface MadeOptions {
   readonly hidden: readonly number[];
   readonly activation: Activation;
   readonly initialization: Initialization;
+  /** How the weight of the output layer starts. Default: by the initialization. */
+  readonly output?: Initializer;
   /** Outputs for each input, such as 2 for a mean and a log-variance. Default: 1. */
   readonly parameters?: number;
   /** The place of each input in the order, 0 … inputs − 1. Default: as they stand. */
@@ -86,6 +84,7 @@ const madeOptions: OptionNames<MadeOptions> = {
   hidden: true,
   activation: true,
   initialization: true,
+  output: true,
   parameters: true,
   order: true,
   context: true,
@@ -104,6 +103,7 @@ export function made(scope: Scope, inputs: number, options: MadeOptions): (x: Te
   const refuse = (problem: string) => new UsageError(`made of ${scope.path("output")}: ${problem}`);
   checkOptions(options, madeOptions, refuse);
   const { hidden, activation, initialization, parameters = 1, order = range(inputs), context = 0 } = options;
+  const last = options.output ?? initialization;
   if (
     !sameShape(
       order.toSorted((a, b) => a - b),
@@ -121,7 +121,7 @@ export function made(scope: Scope, inputs: number, options: MadeOptions): (x: Te
   const degrees = [[...own, ...Array<number>(context).fill(0)], ...between];
   const layers = between.map((to, i) => maskedDense(scope.at(`hidden.${i}`), degrees[i]!, to, { initialization }));
   const of = own.flatMap((degree) => Array<number>(parameters).fill(degree));
-  const output = maskedDense(scope.at("output"), degrees.at(-1)!, of, { initialization, strict: true });
+  const output = maskedDense(scope.at("output"), degrees.at(-1)!, of, { initialization: last, strict: true });
   return (x, seen) => {
     const given = seen ? [x, seen] : [x];
     const [rows] = x.shape;
@@ -134,84 +134,5 @@ export function made(scope: Scope, inputs: number, options: MadeOptions): (x: Te
       );
     const h = layers.reduce((below, layer) => activations[activation](layer(below)), concat(given, 1));
     return reshape(output(h), [rows!, inputs, parameters]);
-  };
-}
-
-// ---- convolutions
-
-export interface MaskedConvOptions {
-  /** "A" leaves out the pixel itself, as the first layer of a network must; "B" sees it. */
-  readonly mask: "A" | "B";
-  /** The window's size, odd: one number for both axes or [height, width]. */
-  readonly kernel: Pair;
-  readonly initialization: Initialization;
-  /**
-   * The channels are cut into so many colours, neighbours together, of which those of one pixel have an order as well:
-   * a colour sees those before it and, with mask B, itself. Default: 1.
-   */
-  readonly colours?: number;
-  /** Default: 1. */
-  readonly dilation?: Pair;
-  /** How the bias starts; false for none. Default: 0. */
-  readonly bias?: Initializer | false;
-}
-
-const maskedConvOptions: OptionNames<MaskedConvOptions> = {
-  mask: true,
-  kernel: true,
-  initialization: true,
-  colours: true,
-  dilation: true,
-  bias: true,
-};
-
-const two = (pair: Pair): readonly [number, number] => (typeof pair === "number" ? [pair, pair] : pair);
-
-/**
- * The masked convolution of PixelCNN (van den Oord et al. 2016, section 3.4): (batch, height, width, inputs) → (batch,
- * height, width, outputs), where an output sees the pixels above it, and those to its left in its own row; of its own
- * pixel what the mask says. A stack of them does not see pixels above and far to the right ("blind spot").
- *
- * Declares `weight` ((kernel height + 1)/2, kernel width, inputs, outputs) and `bias` (outputs): rows of the kernel below
- * the pixel would all be masked, and are left out.
- * @throws UsageError for options that do not fit or are not known; ShapeError where x does not fit
- */
-export function maskedConv(scope: Scope, inputs: number, outputs: number, options: MaskedConvOptions): Layer {
-  const refuse = refusalAt("maskedConv", scope);
-  checkOptions(options, maskedConvOptions, refuse);
-  const { mask, kernel, initialization, colours = 1, dilation = 1, bias = zeros } = options;
-  const [height, width] = two(kernel);
-  if (mask !== "A" && mask !== "B") throw refuse(`mask: expected "A" or "B", got ${JSON.stringify(mask)}`);
-  if (![height, width].every((size) => Number.isInteger(size) && size >= 1 && size % 2 === 1))
-    throw refuse(`kernel: expected an odd number, or two [height, width], got [${kernel}]`);
-  if (!(Number.isInteger(colours) && colours >= 1 && inputs % colours === 0 && outputs % colours === 0))
-    throw refuse(`colours: expected a divisor of the ${inputs} inputs and ${outputs} outputs, got ${colours}`);
-  const [above, left] = [(height - 1) / 2, (width - 1) / 2];
-  const shape = [above + 1, width, inputs, outputs];
-  const sees = (input: number, output: number) => {
-    const [from, to] = [Math.floor((input * colours) / inputs), Math.floor((output * colours) / outputs)];
-    return from < to || (from === to && mask === "B");
-  };
-  const values = range(above + 1).flatMap((row) =>
-    range(width).flatMap((column) =>
-      range(inputs).flatMap((input) =>
-        range(outputs).map((output) => {
-          const before = row < above || column < left;
-          return before || (column === left && sees(input, output)) ? 1 : 0;
-        }),
-      ),
-    ),
-  );
-  const weight = maskedWeight(scope, shape, values, initialization);
-  const offset = bias && scope.parameter("bias", [outputs], bias);
-  const [down, across] = two(dilation);
-  const padding = [
-    [above * down, 0],
-    [left * across, left * across],
-  ] as const;
-  return (x) => {
-    if (x.shape.at(-1) !== inputs)
-      throw shapeError("maskedConv", `expected ${inputs} channels, got ${formatShape(x.shape)}`, [x]);
-    return conv2d(x, weight, { padding, dilation, ...(offset ? { bias: offset } : {}) });
   };
 }

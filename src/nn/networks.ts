@@ -25,6 +25,11 @@ export interface HeadOptions {
    * Default: 1.
    */
   readonly values?: number;
+  /**
+   * How many of the event's last axes have those numbers in common and are not in the result, such as 1 for numbers of
+   * each pixel and not of each channel. Default: 0.
+   */
+  readonly joint?: number;
   /** How the bias starts, of which there is one for each number of the event. Default: 0. */
   readonly bias?: Initializer;
 }
@@ -59,11 +64,16 @@ export function denseDecoder(
   return {
     features,
     apply: layer,
-    head(at, { values = 1, bias = zeros } = {}) {
-      const last = dense(at, features, staticSize(event) * values, { initialization: headInitialization, bias });
-      return (h, shape) => reshape(last(h), withValues(shape, values));
+    head(at, { values = 1, joint = 0, bias = zeros } = {}) {
+      const size = staticSize(event.slice(0, event.length - joint)) * values;
+      const last = dense(at, features, size, { initialization: headInitialization, bias });
+      return (h, shape) => reshape(last(h), withValues(shape, values, joint));
     },
   };
 }
 
-export const withValues = (shape: Shape, values: number): Shape => (values === 1 ? shape : [...shape, values]);
+/** The shape of a head's result. */
+export const withValues = (shape: Shape, values: number, joint: number): Shape => [
+  ...shape.slice(0, shape.length - joint),
+  ...(values === 1 ? [] : [values]),
+];

@@ -27,9 +27,6 @@ export function weightNormalized(scope: Scope, axis = -1): Scope {
   };
 }
 
-/** The weight that a parameter is, or is a part of: "a.weight" for "a.weight.direction". */
-export const weightOf = (path: string): string => path.replace(/\.weight\.(direction|length)$/, ".weight");
-
 function normalized(scope: Scope, shape: readonly number[], initializer: Initializer, axis: number): Tensor {
   const own = axis < 0 ? axis + shape.length : axis;
   const refuse = (problem: string) => new UsageError(`weightNormalized: ${scope.path("direction")} ${problem}`);

@@ -56,6 +56,9 @@ export function parameterTree(): { readonly root: Scope; readonly specs: readonl
 
 export const zeros: Initializer = { kind: "constant", value: 0 };
 
+/** The weight that a parameter is, or, of `weightNormalized`, a part of: "a.weight" for "a.weight.direction". */
+export const weightOf = (path: string): string => path.replace(/\.weight\.(direction|length)$/, ".weight");
+
 /**
  * A change of state that is not a gradient step: state ← decay·state + (1 − decay)·value, where value is the total, or,
  * given a count, total / count. Totals and counts add up over ranks and accumulated batches, which means would not.

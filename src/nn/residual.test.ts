@@ -194,7 +194,7 @@ test("groups are of 4 channels or more, and divide them", () => {
     topologicalOrder([y])
       .filter(
         ({ operator, inputs, shape }) =>
-          operator === reshapeOperator && shape.length === 3 && inputs[0]!.shape.length === 2,
+          operator === reshapeOperator && shape.length === 3 && shape[0] === "batch" && inputs[0]!.shape.length === 2,
       )
       .map(({ shape }) => shape[1] as number);
   for (const [channels, groups] of [

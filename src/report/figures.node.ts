@@ -3,12 +3,12 @@ import { generate } from "../apps/generate.ts";
 import { type InterpolationPath, interpolate } from "../apps/interpolate.ts";
 import { writeOutput } from "../apps/output.node.ts";
 import { reconstruct } from "../apps/reconstruct.ts";
-import { orderByKl, traverse } from "../apps/traverse.ts";
+import { traverse } from "../apps/traverse.ts";
 import { UsageError } from "../errors.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
 import { type DataChoice, loadRunSplit } from "../models/run-data.node.ts";
 import { endsApart, gridSize, imageGrid, type Picture, type PictureSize, pairsSize, sideBySide } from "./grid.ts";
-import { latentRates } from "./latent-rates.node.ts";
+import { latentUse } from "./latent-rates.node.ts";
 import { encodePng } from "./png.node.ts";
 
 const MOST_COLUMNS = 32;
@@ -115,8 +115,8 @@ export async function traverseRun(options: TraverseRunOptions) {
       gridSize(model.event, rows * steps, { columns: steps }),
     );
     const data = await loadRunSplit(model, choice);
-    const klNats = await latentRates(model, data);
-    const order = orderByKl(klNats).slice(0, dimensions);
+    const use = await latentUse(model, data);
+    const order = use.order.slice(0, dimensions);
     const start =
       example === undefined ? undefined : (await model.encode(exampleAt(data, example, "--example"), 1)).mean;
     const { images, event } = await traverse(model, { dimensions: order, steps, range, ...(start ? { start } : {}) });
@@ -124,7 +124,7 @@ export async function traverseRun(options: TraverseRunOptions) {
       ...(await writePicture(out, imageGrid(images, event, { columns: steps }))),
       steps,
       range,
-      dimensions: order.map((dimension) => ({ dimension, klNats: klNats[dimension]! })),
+      dimensions: order.map((dimension) => ({ dimension, klNats: use.klNats?.[dimension] ?? null })),
     };
   });
 }

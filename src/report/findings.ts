@@ -83,6 +83,7 @@ function withError(figure: ReportFigure): string {
 
 const cureForCollapse = {
   elbo: "Try a smaller β, or let β rise from 0 (objective.schedule).",
+  iwae: "Try fewer draws (objective.samples), or a wider decoder.",
   capacity: "Try a larger capacity (objective.to), or one that rises in fewer steps (objective.steps).",
 } as const;
 

@@ -171,10 +171,10 @@ function klSection(chart: Chart | undefined): Section | undefined {
 function traversalsSection(list: readonly ReportTraversal[] | undefined): Section | undefined {
   if (list === undefined || list.length === 0) return undefined;
   const rows = [...list]
-    .sort((a, b) => b.klNats - a.klNats)
+    .sort((a, b) => (b.klNats ?? 0) - (a.klNats ?? 0))
     .map(
       ({ dimension, klNats, picture }) =>
-        `<div class="row"><span><b>z${subscript(dimension)}</b><small>${formatNumber(klNats, 2)} nats</small></span>${image(picture)}</div>`,
+        `<div class="row"><span><b>z${subscript(dimension)}</b>${klNats === undefined ? "" : `<small>${formatNumber(klNats, 2)} nats</small>`}</span>${image(picture)}</div>`,
     );
   return {
     id: "traversals",

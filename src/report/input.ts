@@ -1,3 +1,4 @@
+import type { ObjectiveConfig } from "../config.objective.ts";
 import type { Measure } from "../evaluate/figures.ts";
 
 /** One figure of an evaluation: a mean over examples with its standard error. The shape of evaluate's Figure. */
@@ -44,7 +45,7 @@ export interface ReportPicture {
 /** One latent dimension varied over its range, all others at their mean: one row of images. */
 export interface ReportTraversal {
   readonly dimension: number;
-  readonly klNats: number;
+  readonly klNats?: number | undefined;
   readonly picture: ReportPicture;
 }
 
@@ -83,7 +84,7 @@ export interface ReportInput {
   readonly metrics: readonly ReportEpoch[];
   /** Figures by evaluate's names: nllNats, negElboNats, distortionNats, rateNats, bitsPerDim, and others. */
   readonly figures?: { readonly split: string; readonly values: Readonly<Record<string, ReportFigure>> } | undefined;
-  /** (latent): mean over at most 1,000 examples of each dimension's KL from the prior, in nats. */
+  /** (latent): mean over at most 1,000 examples of each dimension's KL from the prior, in nats; where it is a sum of them. */
   readonly klByDimension?: ArrayLike<number> | undefined;
   readonly samples?: readonly ReportPicture[] | undefined;
   readonly reconstructions?: readonly ReportPicture[] | undefined;
@@ -91,7 +92,7 @@ export interface ReportInput {
   readonly interpolations?: readonly ReportPicture[] | undefined;
   readonly scatter?: ReportScatter | undefined;
   /** By its kind in the config, what is minimized: some advice depends on it. Default: elbo. */
-  readonly objective?: "elbo" | "capacity" | undefined;
+  readonly objective?: ObjectiveConfig["kind"] | undefined;
   /** The config with all defaults filled in; shown as JSON. */
   readonly config?: unknown;
   /** Versions, threads, device, seed: shown as given, in this order. */

@@ -4,7 +4,7 @@ import { examplesOf } from "../apps/examples.ts";
 import { generate } from "../apps/generate.ts";
 import { interpolate } from "../apps/interpolate.ts";
 import { reconstruct } from "../apps/reconstruct.ts";
-import { orderByKl, traverse } from "../apps/traverse.ts";
+import { traverse } from "../apps/traverse.ts";
 import { checkOptions, expected, options as fields, section, text } from "../config.fields.ts";
 import type { ObjectiveConfig } from "../config.objective.ts";
 import { splitOptions } from "../config.ts";
@@ -26,7 +26,7 @@ import { endsApart, imageGrid, type Picture, sideBySide } from "./grid.ts";
 import { renderReport } from "./html.ts";
 import type { ReportInput, ReportPicture, ReportTraversal } from "./input.ts";
 import { labelNamesOf } from "./label-names.ts";
-import { latentRates } from "./latent-rates.node.ts";
+import { type LatentUse, latentUse } from "./latent-rates.node.ts";
 import { principalPlane } from "./pca.ts";
 import { encodePng, toDataUri } from "./png.node.ts";
 
@@ -100,7 +100,7 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
       ? undefined
       : await evaluateModel(model, model.backend, some, { samples: likelihood.samples });
   const nllNats = estimated?.nllNats;
-  const klByDimension = await latentRates(model, data);
+  const use = await latentUse(model, data);
   const mapped = Math.min(scatterExamples, data.count);
   const { mean } = await model.encode(examplesOf(data, 0, mapped), mapped);
   const { negElboNats, distortionNats, rateNats } = elbo;
@@ -132,7 +132,7 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
       split: "validation",
       values: { ...(nllNats ? { nllNats } : {}), negElboNats, distortionNats, rateNats, bitsPerDim },
     },
-    klByDimension,
+    ...(use.klNats ? { klByDimension: use.klNats } : {}),
     samples: [
       await picture(
         "Samples",
@@ -147,7 +147,7 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
         sideBySide(both.inputs, both.reconstructions, event, { columns: few }),
       ),
     ],
-    traversals: await traversals(model, data, klByDimension),
+    traversals: await traversals(model, data, use),
     interpolations: data.count >= 2 ? [await interpolations(model, data)] : undefined,
     scatter: plane && { ...plane, labels: data.labels?.subarray(0, mapped), labelNames: labelNamesOf(data) },
     config,
@@ -167,11 +167,21 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
 /** "VAE 784-200-200 tanh, 50 latent dimensions, bernoulli likelihood" */
 function summaryOf({ config, event }: OpenRun): string {
   const { encoder, latent, likelihood: p } = completeModel(config.model, event);
-  return `${familyOf(config.objective)}, ${networkText(encoder)}, ${latent} latent dimensions, ${p.kind} likelihood`;
+  const { covariance, flow } = config.model.posterior;
+  const parts = [
+    ...[familyOf(config.objective), networkText(encoder), `${latent} latent dimensions`],
+    ...(covariance === "diagonal" ? [] : [`${covariance} covariance`]),
+    ...(flow ? [`posterior flow ${flow.kind}`] : []),
+    ...(config.model.prior.kind === "standard-normal" ? [] : [`prior ${config.model.prior.kind}`]),
+    `${p.kind} likelihood`,
+  ];
+  return parts.join(", ");
 }
 
 function familyOf(objective: ObjectiveConfig): string {
   if (objective.kind === "capacity") return `β-VAE with capacity (C = ${objective.to} nats, γ = ${objective.gamma})`;
+  if (objective.kind === "iwae")
+    return `IWAE (k = ${objective.samples}${objective.gradient === "dreg" ? ", DReG" : ""})`;
   return objective.beta === 1 ? "VAE" : `β-VAE (β = ${objective.beta})`;
 }
 
@@ -179,18 +189,16 @@ async function picture(title: string, alt: string, drawn: Picture): Promise<Repo
   return { title, alt, png: toDataUri(await encodePng(drawn)), width: drawn.width, height: drawn.height };
 }
 
-/** The dimensions with the largest KL, each varied around the posterior mean of the first example. */
-async function traversals(model: OpenRun, data: Dataset, klByDimension: readonly number[]): Promise<ReportTraversal[]> {
+/** The dimensions that are used most, each varied around the posterior mean of the first example. */
+async function traversals(model: OpenRun, data: Dataset, { klNats, order }: LatentUse): Promise<ReportTraversal[]> {
   const { mean: start } = await model.encode(examplesOf(data, 0, 1), 1);
-  const dimensions = orderByKl(klByDimension)
-    .slice(0, shown.traversals)
-    .filter((j, i) => i === 0 || klByDimension[j]! > activeNats);
+  const dimensions = order.slice(0, shown.traversals).filter((j, i) => i === 0 || !klNats || klNats[j]! > activeNats);
   const { images } = await traverse(model, { dimensions, steps: shown.steps, range: 3, start });
   const row = images.length / dimensions.length;
   return Promise.all(
     dimensions.map(async (dimension, i) => ({
       dimension,
-      klNats: klByDimension[dimension]!,
+      ...(klNats ? { klNats: klNats[dimension]! } : {}),
       picture: await picture(
         `Dimension ${dimension}`,
         `latent dimension ${dimension} varied from −3 to 3`,

@@ -1,32 +1,15 @@
 import { UsageError } from "../errors.ts";
 import type { Draw, KernelExports } from "./kernel-exports.ts";
 import type { Key } from "./philox.ts";
+import {
+  type AdamOptions,
+  adamaxNumbers,
+  adamNumbers,
+  type MomentumOptions,
+  momentumNumbers,
+  type UpdateOptions,
+} from "./updates.ts";
 import { wasm } from "./wasm.generated.ts";
-
-/** What the optimizers have in common. */
-export interface UpdateOptions {
-  readonly learningRate: number;
-  /** t of the papers: 1 for the first step. */
-  readonly step: number;
-  /** Factor on the gradients, below 1 where they are clipped. Default: 1. */
-  readonly scale?: number;
-  /** Decoupled weight decay λ (Loshchilov & Hutter 2019): parameters shrink by learningRate·λ of themselves. Default: 0. */
-  readonly weightDecay?: number;
-}
-
-/** The scalars of one step of Adam or Adamax. */
-export interface AdamOptions extends UpdateOptions {
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-}
-
-/** The scalars of one step of gradient descent with momentum. */
-export interface MomentumOptions extends UpdateOptions {
-  readonly momentum: number;
-  /** Looks ahead by one step of the velocity (Nesterov 1983, in the form of Sutskever et al. 2013). Default: false. */
-  readonly nesterov?: boolean;
-}
 
 /**
  * The loops that run outside the graph, in WebAssembly with SIMD: random draws, the optimizer, conversions.
@@ -214,14 +197,14 @@ function kernelsOn(memory: WebAssembly.Memory, alias?: Alias, scratch?: Place): 
     return array.byteOffset;
   }
 
-  /** Checked pointers, and the factors on gradients and parameters. */
+  /** Checked pointers. */
   function update(
     name: string,
     parameters: Float32Array,
     gradients: Float32Array,
     first: Float32Array,
     second: Float32Array,
-    { learningRate, step, scale = 1, weightDecay = 0 }: UpdateOptions,
+    { step }: UpdateOptions,
   ) {
     checkInteger(`${name}: step`, step, 1, Number.MAX_SAFE_INTEGER);
     const { length } = parameters;
@@ -230,8 +213,6 @@ function kernelsOn(memory: WebAssembly.Memory, alias?: Alias, scratch?: Place): 
       g: at(`${name}: gradients`, gradients, length),
       m: at(`${name}: first`, first, length),
       v: at(`${name}: second`, second, length),
-      scale,
-      decay: learningRate * weightDecay,
     };
   }
 
@@ -269,23 +250,19 @@ function kernelsOn(memory: WebAssembly.Memory, alias?: Alias, scratch?: Place): 
       run.unitInterval(at("unitInterval: out", out, pixels.length), source, pixels.length);
     },
     adam(parameters, gradients, first, second, options) {
-      const { learningRate, beta1, beta2, epsilon, step } = options;
-      const correction2 = Math.sqrt(1 - beta2 ** step);
-      const rate = (learningRate * correction2) / (1 - beta1 ** step);
-      const { p, g, m, v, scale, decay } = update("adam", parameters, gradients, first, second, options);
-      run.adam(p, g, m, v, parameters.length, scale, decay, rate, 1 - beta1, 1 - beta2, epsilon * correction2);
+      const { scale, decay, rate, weight1, weight2, epsilon } = adamNumbers(options);
+      const { p, g, m, v } = update("adam", parameters, gradients, first, second, options);
+      run.adam(p, g, m, v, parameters.length, scale, decay, rate, weight1, weight2, epsilon);
     },
     adamax(parameters, gradients, first, second, options) {
-      const { learningRate, beta1, beta2, epsilon, step } = options;
-      const rate = learningRate / (1 - beta1 ** step);
-      const { p, g, m, v, scale, decay } = update("adamax", parameters, gradients, first, second, options);
-      run.adamax(p, g, m, v, parameters.length, scale, decay, rate, 1 - beta1, beta2, epsilon);
+      const { scale, decay, rate, weight1, beta2, epsilon } = adamaxNumbers(options);
+      const { p, g, m, v } = update("adamax", parameters, gradients, first, second, options);
+      run.adamax(p, g, m, v, parameters.length, scale, decay, rate, weight1, beta2, epsilon);
     },
     momentum(parameters, gradients, velocity, options) {
-      const { learningRate, momentum, nesterov = false } = options;
-      const { p, g, m, scale, decay } = update("momentum", parameters, gradients, velocity, velocity, options);
-      const [velocityWeight, gradientWeight] = nesterov ? [momentum, 1] : [1, 0];
-      run.momentum(p, g, m, parameters.length, scale, decay, learningRate, momentum, velocityWeight!, gradientWeight!);
+      const { scale, decay, rate, momentum, velocityWeight, gradientWeight } = momentumNumbers(options);
+      const { p, g, m } = update("momentum", parameters, gradients, velocity, velocity, options);
+      run.momentum(p, g, m, parameters.length, scale, decay, rate, momentum, velocityWeight, gradientWeight);
     },
     average(target, source, decay) {
       const to = at("average: target", target, target.length);

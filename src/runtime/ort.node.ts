@@ -8,6 +8,7 @@ import { neg } from "../graph/ops/arithmetic.ts";
 import { input } from "../graph/tensor.ts";
 import type { Backend } from "./backend.ts";
 import { type NodeDevice, nodeDevices } from "./devices.ts";
+import { operatorsOnProcessor, type Profiling } from "./fallbacks.node.ts";
 import { concatenated, ortBackend, type StopBeforeCopies } from "./ort.ts";
 
 const backends = new Map<string, Promise<Backend>>();
@@ -97,12 +98,22 @@ async function open(device: NodeDevice, threads: number): Promise<Backend> {
   const ort = await import("onnxruntime-node");
   const { version } = createRequire(import.meta.url)("onnxruntime-node/package.json") as { version: string };
   if (device === "webgpu") await checkGraphics(ort);
-  return ortBackend(ort, {
-    device,
-    engine: `onnxruntime-node ${version}`,
-    threads,
-    sessionOptions: sessionOptions(device),
-    ...(device === "webgpu" ? { copiesOutputs: true } : {}),
-    ...(device === "cpu" && (await stopsBeforeCopies(ort)) ? { stopBeforeCopies } : {}),
-  });
+  const common = { device, engine: `onnxruntime-node ${version}`, threads };
+  const options = sessionOptions(device);
+  if (device === "cpu")
+    return ortBackend(ort, {
+      ...common,
+      sessionOptions: options,
+      ...((await stopsBeforeCopies(ort)) ? { stopBeforeCopies } : {}),
+    });
+  const graphics = (profiling?: Profiling): Backend => {
+    const backend = ortBackend(ort, {
+      ...common,
+      sessionOptions: { ...options, ...profiling },
+      copiesOutputs: true,
+      resident: true,
+    });
+    return { ...backend, fallbacks: (model, feeds) => operatorsOnProcessor(graphics, model, feeds) };
+  };
+  return graphics();
 }

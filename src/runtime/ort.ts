@@ -1,6 +1,6 @@
 import type * as Ort from "onnxruntime-common";
 import { RunError } from "../errors.ts";
-import type { Backend, CompileOptions, Data, Executable, Model, Value } from "./backend.ts";
+import type { Backend, CompileOptions, Data, DeviceArray, Executable, Model, Value } from "./backend.ts";
 
 type OrtModule = Pick<typeof Ort, "InferenceSession" | "Tensor">;
 
@@ -13,6 +13,8 @@ interface OrtOptions {
   readonly stopBeforeCopies?: StopBeforeCopies;
   /** The package leaves the arrays given for outputs as they are (onnxruntime-web does): they are written here. */
   readonly copiesOutputs?: boolean;
+  /** Outputs may stay in the memory of a graphics card. */
+  readonly resident?: boolean;
 }
 
 /** An output that the package cannot convert, and so ends every run at, after the computation and before any copy. */
@@ -38,13 +40,20 @@ export function ortBackend(ort: OrtModule, options: OrtOptions): Backend {
   const tensor = ({ data, shape }: Value): Ort.Tensor => new ort.Tensor(typeOf(data), data as never, shape);
   const tensors = (values: Readonly<Record<string, Value>>): Record<string, Ort.Tensor> =>
     Object.fromEntries(Object.entries(values).map(([name, value]) => [name, tensor(value)]));
+  const { device, engine, threads: allThreads, resident = false } = options;
 
-  const compile = async ({ bytes, precision }: Model, { threads }: CompileOptions = {}): Promise<Executable> => {
+  const compile = async (
+    { bytes, precision }: Model,
+    { threads = allThreads, keep = [] }: CompileOptions = {},
+  ): Promise<Executable> => {
     const sessionOptions: Ort.InferenceSession.SessionOptions = {
       ...options.sessionOptions,
-      intraOpNumThreads: threads ?? options.threads,
+      intraOpNumThreads: threads,
       // Its extended optimizations fuse into operators that have no float64 kernels, such as QuickGelu.
       ...(precision === "float64" ? { graphOptimizationLevel: "basic" } : {}),
+      ...(resident && keep.length > 0
+        ? { preferredOutputLocation: Object.fromEntries(keep.map((name) => [name, "gpu-buffer"])) }
+        : {}),
     };
     let session: Ort.InferenceSession;
     const stop = options.stopBeforeCopies;
@@ -57,10 +66,19 @@ export function ortBackend(ort: OrtModule, options: OrtOptions): Backend {
     const names = session.outputNames.filter((name) => name !== stop?.output);
     return {
       async run(feeds) {
-        const results = await session.run(tensors(feeds), names);
-        return Object.fromEntries(
-          Object.entries(results).map(([name, { data, dims }]) => [name, { data: data as Data, shape: dims }]),
-        );
+        return valuesOf(Object.entries(await session.run(tensors(feeds), names)));
+      },
+      async runKeeping(feeds) {
+        const inputs = Object.entries(feeds).map(([name, value]) => [
+          name,
+          "data" in value ? tensor(value) : (value.handle as Ort.Tensor),
+        ]);
+        const results = Object.entries(await session.run(Object.fromEntries(inputs), names));
+        const kept = results.filter(([name]) => keep.includes(name));
+        return {
+          values: valuesOf(results.filter(([name]) => !keep.includes(name))),
+          kept: Object.fromEntries(kept.map(([name, result]) => [name, arrayOf(result)])),
+        };
       },
       bind(feeds, fetches) {
         const inputs = tensors(feeds);
@@ -82,8 +100,17 @@ export function ortBackend(ort: OrtModule, options: OrtOptions): Backend {
       release: () => session.release(),
     };
   };
-  return { device: options.device, engine: options.engine, threads: options.threads, compile };
+  return { device, engine, threads: allThreads, resident, compile };
 }
+
+const valuesOf = (results: readonly (readonly [string, Ort.Tensor])[]): Readonly<Record<string, Value>> =>
+  Object.fromEntries(results.map(([name, { data, dims }]) => [name, { data: data as Data, shape: dims }]));
+
+const arrayOf = (tensor: Ort.Tensor): DeviceArray => ({
+  shape: tensor.dims,
+  handle: tensor,
+  release: () => tensor.dispose(),
+});
 
 /** Runs, and copies what comes out to where it is wanted. */
 function copying(

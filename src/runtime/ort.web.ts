@@ -50,6 +50,7 @@ export async function webBackend(options: WebOptions = {}): Promise<Backend> {
     threads,
     sessionOptions: { executionProviders: [device], graphOptimizationLevel: "all", logSeverityLevel: 3 },
     copiesOutputs: true,
+    resident: device === "webgpu",
   });
   return pausing(backend, device === "webgpu" ? () => lostDevice(ort) : undefined);
 }
@@ -143,6 +144,14 @@ function pausing(backend: Backend, lost: (() => Promise<string>) | undefined): B
       }
       const guardedExecutable: Executable = {
         run: (feeds) => guarded(() => executable.run(feeds)),
+        async runKeeping(feeds) {
+          const { values, kept } = await guarded(() => executable.runKeeping(feeds));
+          const arrays = Object.entries(kept).map(([name, array]) => [
+            name,
+            { ...array, release: () => isLost || array.release() },
+          ]);
+          return { values, kept: Object.fromEntries(arrays) };
+        },
         bind(feeds, fetches) {
           const run = executable.bind(feeds, fetches);
           return () => guarded(run);

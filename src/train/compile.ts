@@ -29,7 +29,7 @@ export function compileTraining(
     objectives: [
       {
         name: config.objective.kind,
-        ...batchLoss(vae, config.objective.kind),
+        ...batchLoss(vae, config.objective),
         trains: vae.parameters.filter(({ role }) => role === "trained").map(({ path }) => path),
       },
     ],

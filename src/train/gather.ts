@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.ts";
+import type { StateUpdate } from "../nn/parameters.ts";
 
 /** The batches that one step is made of, where there are several: their weighted mean is the step's. */
 export interface Batches {
@@ -37,6 +38,21 @@ export function gatherResults(
       else into[j]! += sums.has(name) ? value[j]! : share * (value[j]! - into[j]!);
   }
   return finite;
+}
+
+/** state ← decay·state + (1 − decay)·total/count; where nothing was counted the state stays as it is. */
+export function commitState(
+  state: Float32Array,
+  { path, decay }: StateUpdate,
+  gathered: Readonly<Record<string, Float32Array>>,
+): void {
+  const total = gathered[`total:${path}`]!;
+  const count = gathered[`count:${path}`];
+  const share = count ? state.length / count.length : 1; // elements that one count is for
+  for (let i = 0; i < state.length; i++) {
+    const counted = count ? count[Math.floor(i / share)]! : 1;
+    if (counted > 0) state[i] = decay * state[i]! + ((1 - decay) * total[i]!) / counted;
+  }
 }
 
 /** @throws UsageError for a weight that is none */

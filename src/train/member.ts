@@ -9,9 +9,9 @@ import { type Plan, rowsOf, shareOf } from "./plan.ts";
 export type Command =
   /** Draws numbers for its rows. */
   | { readonly kind: "draw"; readonly drawings: readonly Drawing[] }
-  /** Computes loss and gradient of its rows; a member whose rows have no weight has nothing to do. */
+  /** Computes loss and gradient of its parts; of one whose rows have no weight there is nothing to do. */
   | { readonly kind: "run"; readonly entry: number; readonly weights: readonly number[] }
-  /** Adds what the members computed to what was gathered from batches that weigh `before`, as a weighted mean. */
+  /** Adds what all parts computed to what was gathered from batches that weigh `before`, as a weighted mean. */
   | { readonly kind: "gather"; readonly entry: number; readonly weights: readonly number[]; readonly before: number }
   /** Takes the optimizer's step with its share of the parameters. */
   | {
@@ -38,23 +38,23 @@ export async function createMember(
   plan: Plan,
   index: number,
 ): Promise<Member> {
-  const { members } = plan;
+  const { members, pieces } = plan;
   const at = kernels.float32At;
   const rows = rowsOf(plan.batchSize, index, members);
   const models = await Promise.all(plan.entries.map((_, entry) => openModel(backend, plan, entry, index, at)));
-  const others = Array.from({ length: members }, (_, i) => i).filter((i) => i !== index);
+  const first = index * pieces; // of its parts
   const parameters = at(plan.parameters);
-  const shares = plan.entries.map(({ parts, accumulated, first, second, stretches }) =>
-    shareOf(stretches, index, members).map((stretch) => {
+  const shares = plan.entries.map(({ parts, accumulated, ...entry }) =>
+    shareOf(entry.stretches, index, members).map((stretch) => {
       const view = (place: Place) => at(place).subarray(stretch.from, stretch.to);
       return {
         ...stretch,
         parameters: view(plan.parameters),
-        gradients: view(accumulated ?? parts[index]!.computed),
-        first: view(first),
-        second: view(second),
-        // Its own comes first: that may lie already where the sum goes to.
-        computed: [index, ...others].map((i) => ({ i, values: view(parts[i]!.computed) })),
+        gradients: view(accumulated ?? parts[first]!.computed),
+        first: view(entry.first),
+        second: view(entry.second),
+        // Its own come first: there the sum may go to.
+        computed: parts.map((_, k) => (first + k) % parts.length).map((i) => ({ i, values: view(parts[i]!.computed) })),
       };
     }),
   );
@@ -86,7 +86,8 @@ export async function createMember(
           for (const drawing of command.drawings) perform(kernels, drawing, rows.from, rows.to);
           return 0;
         case "run":
-          if (command.weights[index]! > 0) await models[command.entry]!.run();
+          for (const [k, run] of models[command.entry]!.runs.entries())
+            if (command.weights[first + k]! > 0) await run();
           return 0;
         case "gather":
           return gather(command.entry, command.weights, command.before);
@@ -104,29 +105,25 @@ export async function createMember(
   };
 }
 
-/** Compiles an objective for a member's rows, and ties it to their arrays. */
+/** Compiles an objective, and ties it to the arrays of each part of a member. */
 async function openModel(
   backend: Backend,
-  { members, threads, batchSize, entries }: Plan,
+  { pieces, threads, entries }: Plan,
   entry: number,
   index: number,
   at: (place: Place) => Float32Array,
-): Promise<{ run(): Promise<void>; release(): Promise<void> }> {
+): Promise<{ readonly runs: readonly (() => Promise<void>)[]; release(): Promise<void> }> {
   const { model, parts } = entries[entry]!;
-  const { feeds, copies, gradients, results } = parts[index]!;
   const executable = await backend.compile(model, { threads });
-  const { from, to } = rowsOf(batchSize, index, members);
-  const values = (places: typeof feeds): Record<string, Value> =>
-    Object.fromEntries(
-      places.map((place) => [place.name, { data: at(place), shape: shapeAt(place.shape, to - from) }]),
-    );
-  const run = executable.bind(values(feeds), values([...results, ...gradients]));
-  const arrays = copies.map((copy) => ({ from: at(copy.from), to: at(copy.to) }));
-  return {
-    run() {
+  const runs = parts.slice(index * pieces, (index + 1) * pieces).map(({ rows, feeds, copies, gradients, results }) => {
+    const values = (places: typeof feeds): Record<string, Value> =>
+      Object.fromEntries(places.map((place) => [place.name, { data: at(place), shape: shapeAt(place.shape, rows) }]));
+    const run = executable.bind(values(feeds), values([...results, ...gradients]));
+    const arrays = copies.map((copy) => ({ from: at(copy.from), to: at(copy.to) }));
+    return () => {
       for (const copy of arrays) copy.to.set(copy.from);
       return run();
-    },
-    release: () => executable.release(),
-  };
+    };
+  });
+  return { runs, release: () => executable.release() };
 }

@@ -1,6 +1,9 @@
-import { expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { type PartialConfig, parseConfig } from "../config.ts";
+import { loadNetworks } from "../models/networks.ts";
 import { checkMemory } from "./memory.ts";
+
+beforeAll(() => loadNetworks(["conv"]));
 
 const keyOf = (config: PartialConfig, event: readonly number[], machineBytes: number): string => {
   try {

@@ -5,7 +5,7 @@ import { staticSize } from "../graph/shape.ts";
 import { batchBytes } from "../models/batches.ts";
 import { peakBytes } from "../models/cost.ts";
 import { completeModel } from "../models/networks.ts";
-import { trainingStep } from "../models/step.ts";
+import { drawsOf, trainingStep } from "../models/step.ts";
 import { buildVae } from "../models/vae.ts";
 import { mostKernelBytes } from "../runtime/kernels.ts";
 import { rowsAtOnce } from "./compile.ts";
@@ -42,7 +42,7 @@ export function checkMemory(config: Config, event: readonly number[], machineByt
 }
 
 /** As trainingProgram and its caller take it, but for some numbers of the objective, for which there is room enough. */
-function needOf({ model, train }: Config, event: readonly number[]): Need {
+function needOf({ model, objective, train }: Config, event: readonly number[]): Need {
   const { average } = train;
   const batchSize = rowsAtOnce({ train });
   const size = staticSize(event);
@@ -50,8 +50,8 @@ function needOf({ model, train }: Config, event: readonly number[]): Need {
   const parameters = 4 * layoutOf(vae.parameters).total;
   return {
     model: parameters * ((average === null ? 4 : 5) + (batchSize < train.batchSize ? 1 : 0)),
-    batch: 4 * batchSize * (size + model.latent + 1) + batchBytes(batchSize, size) + 4096,
-    beside: parameters + peakBytes(trainingStep(vae), batchSize),
+    batch: 4 * batchSize * (size + vae.noiseWidth * drawsOf(objective) + 1) + batchBytes(batchSize, size) + 4096,
+    beside: parameters + peakBytes(trainingStep(vae, objective), batchSize),
   };
 }
 

@@ -7,9 +7,9 @@ export interface Parts {
   readonly negElboNats: number;
   readonly distortionNats: number;
   readonly rateNats: number;
+  /** The bound of several draws, with the objective "iwae". */
+  readonly negIwaeNats?: number | undefined;
 }
-
-export const partNames = ["negElboNats", "distortionNats", "rateNats"] as const satisfies readonly (keyof Parts)[];
 
 /** What an objective is made with beside the terms, by its kind. */
 export interface ObjectiveScalars {
@@ -43,6 +43,7 @@ const parts: z.ZodMiniType<Parts> = z.object({
   negElboNats: z.number(),
   distortionNats: z.number(),
   rateNats: z.number(),
+  negIwaeNats: z.optional(z.number()),
 });
 const rowSchema: z.ZodMiniType<MetricsRow> = z.object({
   epoch: z.int().check(z.minimum(1)),

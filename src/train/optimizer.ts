@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.ts";
-import type { Kernels, UpdateOptions } from "../runtime/kernels.ts";
+import type { Kernels } from "../runtime/kernels.ts";
+import type { UpdateOptions } from "../runtime/updates.ts";
 import type { Stretch } from "./groups.ts";
 
 /** What holds for every optimizer at one step. */
@@ -53,6 +54,21 @@ export interface StretchBuffers {
   readonly second: Float32Array;
 }
 
+/** What one step is made with on a stretch: its own where it has some, else the optimizer's. */
+export function optionsOn(
+  { rateFactor, weightDecay }: Pick<Stretch, "rateFactor" | "weightDecay">,
+  settings: OptimizerSettings,
+  step: number,
+  scale: number,
+): UpdateOptions {
+  return {
+    learningRate: settings.learningRate * rateFactor,
+    weightDecay: weightDecay ?? settings.weightDecay ?? 0,
+    step,
+    scale,
+  };
+}
+
 /** One step of the optimizer along the gradients times `scale`. @param step counted from 1 */
 export function update(
   kernels: Pick<Kernels, "adam" | "adamax" | "momentum">,
@@ -61,13 +77,8 @@ export function update(
   step: number,
   scale: number,
 ): void {
-  for (const { parameters, gradients, first, second, rateFactor, weightDecay } of stretches) {
-    const options: UpdateOptions = {
-      learningRate: settings.learningRate * rateFactor,
-      weightDecay: weightDecay ?? settings.weightDecay ?? 0,
-      step,
-      scale,
-    };
+  for (const { parameters, gradients, first, second, ...stretch } of stretches) {
+    const options = optionsOn(stretch, settings, step, scale);
     if (settings.kind === "sgd") {
       const { momentum, nesterov } = settings;
       kernels.momentum(parameters, gradients, first, { ...options, momentum, nesterov });

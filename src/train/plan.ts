@@ -1,6 +1,8 @@
 import { UsageError } from "../errors.ts";
 import { type Lowered, lower, type Signature } from "../graph/lower.ts";
 import { batchFactor, isSymbolic, sizeAt } from "../graph/shape.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { flopsOf, largestRowBytes } from "../models/cost.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import type { Model } from "../runtime/backend.ts";
 import { type Alias, createKernels, type Kernels, type Place, scratchBytes } from "../runtime/kernels.ts";
@@ -9,15 +11,17 @@ import { type Layout, layoutOf, viewOf } from "./layout.ts";
 import { type ObjectiveEntry, outputsOf } from "./objectives.ts";
 
 /*
- * A training step is the work of one or several threads, its members. Each computes a part of the batch's rows, and then
- * sees to its share of the parameters: adds up their gradients over the members, and takes the optimizer's step. All of
- * it happens in one memory, where every array has its place from the start.
+ * A training step is the work of one or several threads, its members. Each computes some of the batch's rows, in one part
+ * or in several, and then sees to its share of the parameters: adds up their gradients over the parts, and takes the
+ * optimizer's step. All of it happens in one memory, where every array has its place from the start.
  */
 
 type Named = Signature & Place;
 
-/** What a member computes of one objective. */
+/** One objective, of the rows of one part. */
 interface PartPlan {
+  /** How many rows. */
+  readonly rows: number;
   /** Inputs and parameters. */
   readonly feeds: readonly Named[];
   /** Inputs of which the member's rows do not lie together, and are copied to where they do. */
@@ -45,6 +49,8 @@ interface EntryPlan {
 /** What there is to do, for all members. It can be sent to another thread. */
 export interface Plan {
   readonly members: number;
+  /** Parts of each member's rows, which it computes one after the other. */
+  readonly pieces: number;
   /** Of each member. */
   readonly threads: number;
   readonly batchSize: number;
@@ -61,25 +67,44 @@ export interface LoweredObjective {
   readonly lowered: Lowered;
   /** Inputs that are no parameters. */
   readonly inputs: readonly Signature[];
+  readonly cost: Cost;
+}
+
+/** What a row of an objective's graph costs. */
+interface Cost {
+  /** Floating-point operations of its matrix products. */
+  readonly flops: number;
+  /** Of its largest tensor. */
+  readonly largestBytes: number;
 }
 
 const gradientOf = "gradient:";
+
+/** The outputs of an objective's graph. @param entry its number @param tensors parameters by path */
+export type OutputsOf = (
+  objective: ObjectiveEntry,
+  tensors: ReadonlyMap<string, Tensor>,
+  entry: number,
+) => Readonly<Record<string, Tensor>>;
 
 /** @throws UsageError for an input that is no float */
 export function lowerObjectives(
   objectives: readonly ObjectiveEntry[],
   specs: readonly ParameterSpec[],
+  outputs: OutputsOf = outputsOf,
 ): LoweredObjective[] {
   const tensors = new Map(specs.map(({ path, tensor }) => [path, tensor]));
-  return objectives.map((objective) => {
-    const lowered = lower(outputsOf(objective, tensors));
+  return objectives.map((objective, entry) => {
+    const made = outputs(objective, tensors, entry);
+    const lowered = lower(made);
     const inputs = lowered.inputs.filter(({ name }) => !tensors.has(name));
     const stranger = inputs.find(({ dtype }) => dtype !== "float");
     if (stranger)
       throw new UsageError(
         `input "${stranger.name}": a training program takes floats, got ${stranger.dtype}; convert it in the graph with asInt`,
       );
-    return { objective, lowered, inputs };
+    const all = Object.values(made);
+    return { objective, lowered, inputs, cost: { flops: flopsOf(all), largestBytes: largestRowBytes(all) } };
   });
 }
 
@@ -87,9 +112,12 @@ export interface PlanOptions {
   readonly specs: readonly ParameterSpec[];
   readonly batchSize: number;
   readonly members: number;
+  readonly pieces: number;
   readonly threads: number;
   readonly average: boolean;
   readonly accumulates: boolean;
+  /** Gradients lie in the memory of a device, and take no place here. */
+  readonly resident: boolean;
   readonly groups: readonly ParameterGroup[];
   /** For arrays that the caller makes. */
   readonly extraBytes: number;
@@ -122,7 +150,7 @@ export function layOut(objectives: readonly LoweredObjective[], options: PlanOpt
 function place(
   objectives: readonly LoweredObjective[],
   layout: Layout,
-  { specs, batchSize, members, threads, average, accumulates, groups }: PlanOptions,
+  { specs, batchSize, members, pieces, threads, average, accumulates, resident, groups }: PlanOptions,
   allocate: (length: number) => Float32Array,
 ): Pick<Laid, "plan" | "inputs"> {
   const flat = () => allocate(layout.total);
@@ -133,9 +161,10 @@ function place(
   for (const { name, shape } of objectives.flatMap((entry) => entry.inputs))
     inputs[name] ??= allocate(sizeAt(shape, batchSize));
 
+  const parts = members * pieces;
   const partOf = ({ lowered, inputs: given }: LoweredObjective, index: number): PartPlan => {
-    const rows = rowsOf(batchSize, index, members);
-    const computed = flat();
+    const rows = rowsOf(batchSize, index, parts);
+    const computed = allocate(resident ? 0 : layout.total);
     const copies: { from: Place; to: Place }[] = [];
     const feedOf = (input: Signature): Named => {
       const whole = inputs[input.name]!;
@@ -154,6 +183,7 @@ function place(
       return slot ? [named(signature, viewOf(buffer, slot))] : [];
     };
     return {
+      rows: rows.to - rows.from,
       feeds: [...given.map(feedOf), ...lowered.inputs.flatMap((input) => inFlat(input, input.name, parameters))],
       copies,
       computed: placeOf(computed),
@@ -169,6 +199,7 @@ function place(
   const plan: Plan = {
     scratch: Array.from({ length: members }, () => placeOf(allocate(scratchBytes / 4))),
     members,
+    pieces,
     threads,
     batchSize,
     parameters: placeOf(parameters),
@@ -177,8 +208,8 @@ function place(
       model: { bytes: entry.lowered.bytes, precision: entry.lowered.precision },
       first: placeOf(flat()),
       second: placeOf(flat()),
-      parts: Array.from({ length: members }, (_, index) => partOf(entry, index)),
-      accumulated: accumulates ? placeOf(flat()) : undefined,
+      parts: Array.from({ length: parts }, (_, index) => partOf(entry, index)),
+      accumulated: accumulates && !resident ? placeOf(flat()) : undefined,
       stretches: stretchesOf(layout, specs, entry.objective.trains, groups),
     })),
   };
@@ -199,7 +230,7 @@ interface Range {
   readonly to: number;
 }
 
-/** The rows of a batch that a member computes. */
+/** The rows of a batch that a member, or a part, computes of so many. */
 export function rowsOf(batchSize: number, index: number, members: number): Range {
   const border = (i: number) => Math.floor((batchSize * i) / members);
   return { from: border(index), to: border(index + 1) };

@@ -18,13 +18,12 @@ import { capacityAt, stepsOf } from "./schedule.ts";
  * or sizes beyond the memory
  */
 export function prepareTraining(config: Config, data: Splits, machineBytes?: number): Prepared {
-  const { kind } = config.model.likelihood;
-  const likelihood = findLikelihood(kind);
+  const likelihood = findLikelihood(config.model.likelihood.kind);
   checkSplits(data, "data");
   checkMemory(config, data.train.event, machineBytes);
   checkWarmup(config, stepsOf(config, data.train.count));
   for (const split of [data.train, data.validation])
-    checkSupport(split, likelihood, kind, config.data.binarization !== "none");
+    checkSupport(split, likelihood, config.model.likelihood, config.data.binarization !== "none");
   const vae = buildVae(config.model, data.train.event, statisticsOf(data.train));
   checkGroups(config.optimizer.groups, vae.parameters);
   return { config, data, vae };

@@ -1,17 +1,17 @@
 import { NumericalError, UsageError } from "../errors.ts";
-import type { ParameterSpec, StateUpdate } from "../nn/parameters.ts";
+import type { ParameterSpec } from "../nn/parameters.ts";
 import type { Backend, Data } from "../runtime/backend.ts";
 import type { Drawing } from "../runtime/drawing.ts";
 import type { Kernels } from "../runtime/kernels.ts";
 import { firstNonFinite } from "./diagnose.ts";
-import { type Batches, checkWeight, type Gathering, gatherResults, noExamples } from "./gather.ts";
+import { type Batches, checkWeight, commitState, type Gathering, gatherResults, noExamples } from "./gather.ts";
 import { checkGroups, type ParameterGroup, withoutFrozen } from "./groups.ts";
 import { type Layout, layoutOf, viewOf } from "./layout.ts";
 import { createMember } from "./member.ts";
 import { checkObjectives, lossName, type ObjectiveEntry } from "./objectives.ts";
 import { checkSettings, type OptimizerSettings } from "./optimizer.ts";
 import { type LoweredObjective, layOut, lowerObjectives, rowsOf } from "./plan.ts";
-import { alone, type Helpers, membersFor } from "./team.ts";
+import { alone, divisionFor, type Helpers, undivided } from "./team.ts";
 
 export interface TrainingOptions {
   readonly backend: Backend;
@@ -57,7 +57,9 @@ export interface StepOptions {
 
 /**
  * Objectives compiled for training. Parameters, gradients and moments stay where they are in one fixed memory; a step
- * allocates nothing. Nothing is committed before the loss, the terms and the gradient were seen to be finite.
+ * allocates nothing. Or, on a device with memory of its own, they stay there from the first step on: the arrays are then
+ * as `download` last left them, and what is written to them counts if it is before the first step or after `download`.
+ * Nothing is committed before the loss, the terms and the gradient were seen to be finite.
  */
 export interface TrainingProgram {
   /** Threads that each compute a part of a batch. */
@@ -86,13 +88,17 @@ export interface TrainingProgram {
    * first steps, (1 + t)/(10 + t), so that it does not cling to the initial weights.
    */
   averageParameters(step: number, decay: number): Promise<void>;
+  /** Brings parameters, moments and average to the arrays; on a processor they are there. */
+  download(): Promise<void>;
+  /** Operators that run on the processor for want of one on the device, and how often each. */
+  fallbacks(): Promise<Readonly<Record<string, number>>>;
   release(): Promise<void>;
 }
 
 /** One objective, and where its numbers are. */
 interface Entry extends Gathering, LoweredObjective {
   readonly index: number;
-  /** Of each member, by name. */
+  /** Of each part, by name. */
   readonly results: readonly Readonly<Record<string, Float32Array>>[];
 }
 
@@ -105,23 +111,35 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
   const { backend, specs, batchSize, groups = [], helpers } = options;
   checkObjectives(options.objectives, specs);
   checkGroups(groups, specs);
-  const objectives = lowerObjectives(withoutFrozen(options.objectives, groups), specs);
-  const members = helpers ? membersFor(backend.threads, batchSize, layoutOf(specs).total, objectives) : 1;
+  const resident = backend.resident ?? false;
+  const device = resident ? await import("./device-member.ts") : undefined;
+  const objectives = lowerObjectives(
+    withoutFrozen(options.objectives, groups),
+    specs,
+    device?.deviceOutputs(specs, groups),
+  );
+  const threads = helpers ? backend.threads : 1;
+  const { members, pieces } = resident ? undivided : divisionFor(threads, batchSize, layoutOf(specs).total, objectives);
+  const parts = members * pieces;
   const { accumulates = false } = options;
   const { kernels, layout, plan, inputs } = layOut(objectives, {
     specs,
     batchSize,
     members,
+    pieces,
     threads: Math.floor(backend.threads / members),
     average: options.average ?? false,
     accumulates,
+    resident,
     groups,
     extraBytes: options.extraBytes ?? 0,
     alias: helpers?.alias,
   });
-  const member = await createMember(backend, kernels, plan, 0);
+  const onDevice = await device?.createDeviceMember(backend, kernels, plan, layout);
+  const member = onDevice ?? (await createMember(backend, kernels, plan, 0));
   const team =
     helpers && members > 1 ? await helpers.assemble(member, plan, kernels.memory, helpers.start) : alone(member);
+  const download = async () => onDevice?.download();
   const at = kernels.float32At;
   const parameters = at(plan.parameters);
   const slots = new Map(layout.slots.map((slot) => [slot.path, slot]));
@@ -150,20 +168,18 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
       }),
     );
 
-  const diagnose = (entry: Entry, step: number, what: string): Promise<NumericalError> =>
-    firstNonFinite(
-      backend,
-      entry.lowered,
-      feedsOf(entry),
-      `${what} of objective "${entry.objective.name}" at step ${step}`,
-    );
+  const diagnose = async (entry: Entry, step: number, what: string): Promise<NumericalError> => {
+    await download();
+    const where = `${what} of objective "${entry.objective.name}" at step ${step}`;
+    return firstNonFinite(backend, entry.lowered, feedsOf(entry), where);
+  };
 
-  /** The weight of each member's rows, together that of the batch. */
+  /** The weight of each part's rows, together that of the batch. */
   const weightsOf = ({ objective }: Entry, total?: number): number[] => {
-    if (members === 1) return [total ?? 1];
+    if (parts === 1) return [total ?? 1];
     const all = inputs[objective.weights!]!;
-    const sums = Array.from({ length: members }, (_, i) => {
-      const { from, to } = rowsOf(batchSize, i, members);
+    const sums = Array.from({ length: parts }, (_, i) => {
+      const { from, to } = rowsOf(batchSize, i, parts);
       return all.subarray(from, to).reduce((sum, weight) => sum + weight, 0);
     });
     if (!sums.every((weight) => weight >= 0)) return sums.map(() => 1); // all compute, and the loss shows what is wrong
@@ -240,7 +256,8 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     const taken = Math.floor(step / every) - skips.total; // Adam corrects for the steps that its moments have seen
     const scale = typeof clip === "number" && result.gradientNorm > clip ? clip / result.gradientNorm : 1;
     await team.together({ kind: "update", entry: entry.index, settings, step: taken, scale });
-    for (const change of objective.updates ?? []) commit(viewOf(parameters, slots.get(change.path)!), change, gathered);
+    for (const change of objective.updates ?? [])
+      commitState(viewOf(parameters, slots.get(change.path)!), change, gathered);
     return { ...result, skipped: false };
   };
 
@@ -274,6 +291,8 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     async averageParameters(step, decay) {
       if (plan.average) await team.together({ kind: "average", decay: Math.min(decay, (1 + step) / (10 + step)) });
     },
+    download,
+    fallbacks: async () => onDevice?.fallbacks() ?? {},
     release: () => team.release(),
   };
 }
@@ -282,19 +301,4 @@ function tooManySkipped(objective: string, step: number, norm: number, skipAbove
   return new NumericalError(
     `objective "${objective}" at step ${step}: the gradient's norm (${norm}) is above optimizer.skipAbove, ${skipAbove}, for the ${mostSkipped + 1}st time in a row: that is no spike. Raise optimizer.skipAbove, or lower optimizer.learningRate`,
   );
-}
-
-/** state ← decay·state + (1 − decay)·total/count; where nothing was counted the state stays as it is. */
-function commit(
-  state: Float32Array,
-  { path, decay }: StateUpdate,
-  gathered: Readonly<Record<string, Float32Array>>,
-): void {
-  const total = gathered[`total:${path}`]!;
-  const count = gathered[`count:${path}`];
-  const share = count ? state.length / count.length : 1; // elements that one count is for
-  for (let i = 0; i < state.length; i++) {
-    const counted = count ? count[Math.floor(i / share)]! : 1;
-    if (counted > 0) state[i] = decay * state[i]! + ((1 - decay) * total[i]!) / counted;
-  }
 }

@@ -1,7 +1,7 @@
 import { applySet, type Config, parseConfig } from "../config.ts";
 import type { Splits } from "../data/dataset.ts";
 import { RunError, UsageError } from "../errors.ts";
-import { findLikelihood } from "../models/likelihood.ts";
+import { loadParts } from "../models/parts.ts";
 import { type RunRecord, readRecord, writeRecord } from "../models/record.ts";
 import type { Backend } from "../runtime/backend.ts";
 import type { Storage } from "../storage/storage.ts";
@@ -88,8 +88,9 @@ export async function trainRun(options: RunOptions, place: RunPlace): Promise<Tr
         signal,
         onProgress,
       },
-      async ({ members }) => {
-        const engine = { ...backend, members };
+      async ({ members, fallbacks }) => {
+        const engine = { ...backend, members, fallbacks: await fallbacks() };
+        noteFallbacks(engine.fallbacks, options);
         if (record) noteChanges(record, engine, options);
         await storage.write("config.json", `${JSON.stringify(config, null, 2)}\n`);
         if (!record) await writeRecord(storage, recordOf(config, data, engine, place));
@@ -116,11 +117,13 @@ function whole(config: Config, { source }: RunPlace): Config {
 
 /** Reads the data, and refuses what can be refused before the run begins. */
 async function prepare(config: Config, place: RunPlace): Promise<Prepared> {
-  findLikelihood(config.model.likelihood.kind);
+  await loadParts(config.model);
   return prepareTraining(config, await place.load(config), place.memoryBytes);
 }
 
-type Engine = Pick<RunRecord, "engine" | "device" | "threads" | "members">;
+type Engine = Pick<RunRecord, "engine" | "device" | "threads" | "members"> & {
+  readonly fallbacks: NonNullable<RunRecord["fallbacks"]>;
+};
 
 function recordOf(config: Config, data: Splits, engine: Engine, { platform, source }: RunPlace): RunRecord {
   return {
@@ -129,6 +132,7 @@ function recordOf(config: Config, data: Splits, engine: Engine, { platform, sour
     device: engine.device,
     threads: engine.threads,
     members: engine.members,
+    fallbacks: Object.keys(engine.fallbacks).length > 0 ? engine.fallbacks : undefined,
     platform,
     seed: config.train.seed,
     data: {
@@ -153,6 +157,15 @@ function noteChanges(record: RunRecord, engine: Engine, { onProgress }: RunOptio
   if (changes.length === 0) return;
   const list = changes.map((key) => `${key} ${record[key]} before, ${now[key]} now`).join("; ");
   onProgress?.({ kind: "note", text: `Not as the run began (${list}): its numbers may differ in the last bits.` });
+}
+
+function noteFallbacks(fallbacks: Engine["fallbacks"], { onProgress }: RunOptions): void {
+  const list = Object.entries(fallbacks).map(([name, count]) => `${name} (${count})`);
+  if (list.length > 0)
+    onProgress?.({
+      kind: "note",
+      text: `on the processor, for want of an operator on the graphics card: ${list.join(", ")}`,
+    });
 }
 
 /** Where a run was to be resumed and has no checkpoint, says so as it begins. */

@@ -38,9 +38,14 @@ export function learningRateAt(
 
 /** What the objective is made with at a step, counted from 1: the training program has an input of each name. */
 export function scalarsAt(objective: ObjectiveConfig, step: number): ObjectiveScalars {
-  return objective.kind === "elbo"
-    ? { beta: betaAt(objective, step) }
-    : { gamma: objective.gamma, capacityNats: capacityAt(objective, step) };
+  switch (objective.kind) {
+    case "elbo":
+      return { beta: betaAt(objective, step) };
+    case "capacity":
+      return { gamma: objective.gamma, capacityNats: capacityAt(objective, step) };
+    case "iwae":
+      return {};
+  }
 }
 
 /** β at a step: its warm-up ends at, and each cycle rises to, the config's. */
@@ -69,9 +74,14 @@ export function capacityAt({ from, to, steps }: CapacityConfig, step: number): n
  */
 export function finalObjectiveNats(
   objective: ObjectiveConfig,
-  { distortionNats, rateNats }: Pick<Parts, "distortionNats" | "rateNats">,
+  { distortionNats, rateNats, negIwaeNats }: Omit<Parts, "negElboNats">,
 ): number {
-  return objective.kind === "elbo"
-    ? distortionNats + objective.beta * rateNats
-    : distortionNats + objective.gamma * Math.abs(rateNats - objective.to);
+  switch (objective.kind) {
+    case "elbo":
+      return distortionNats + objective.beta * rateNats;
+    case "capacity":
+      return distortionNats + objective.gamma * Math.abs(rateNats - objective.to);
+    case "iwae":
+      return negIwaeNats!;
+  }
 }

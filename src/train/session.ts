@@ -4,12 +4,13 @@ import { elboScorer } from "../evaluate/elbo.ts";
 import { meanAndError } from "../evaluate/figures.ts";
 import { batchFetcher, type FetchBatch } from "../models/batches.ts";
 import { saveModel } from "../models/portable.ts";
+import { drawsOf } from "../models/step.ts";
 import type { Vae } from "../models/vae.ts";
 import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { compileTraining, rowsAtOnce } from "./compile.ts";
 import { initializeParameters } from "./initialize.ts";
 import { viewOf } from "./layout.ts";
-import { type Parts, partNames } from "./metrics.ts";
+import type { Parts } from "./metrics.ts";
 import type { TrainOptions } from "./options.ts";
 import type { TrainingProgram } from "./program.ts";
 
@@ -63,8 +64,8 @@ async function sessionOf(
     weight: inputs.weight!,
     example: kernels.uint32(rows),
     pixels: kernels.uint8(inputs.x!.length),
-    latent: vae.latent,
-    samples: 1,
+    noiseWidth: vae.noiseWidth,
+    samples: drawsOf(config.objective),
   };
   initializeParameters(parameters, program.layout, vae.parameters, seed);
   average?.set(parameters);
@@ -93,7 +94,7 @@ async function sessionOf(
 
   const viewsOf = (buffer: Float32Array): Record<string, Float32Array> =>
     Object.fromEntries(program.layout.slots.map((slot) => [slot.path, viewOf(buffer, slot)]));
-  const scorer = await elboScorer(backend, vae, viewsOf(scored), rows);
+  const scorer = await elboScorer(backend, vae, viewsOf(scored), rows, config.objective);
   const fetch = batchFetcher(data.train, arrays, { binarization, seed, dataSeed, purpose: "train" });
   const started = performance.now();
   const seconds = () => (saved?.seconds ?? 0) + (performance.now() - started) / 1000;
@@ -106,13 +107,20 @@ async function sessionOf(
     resumed: saved !== undefined,
     seconds,
     async validate() {
+      await program.download();
       const scores = await scorer.score(data.validation, { binarization, seed: dataSeed, purpose: "validation" });
       checkFinite(data.validation, scores.negElboNats);
-      const [negElboNats, distortionNats, rateNats] = partNames.map((name) => meanAndError(scores[name]).mean);
-      return { negElboNats: negElboNats!, distortionNats: distortionNats!, rateNats: rateNats! };
+      const mean = (values: Float64Array) => meanAndError(values).mean;
+      return {
+        negElboNats: mean(scores.negElboNats),
+        distortionNats: mean(scores.distortionNats),
+        rateNats: mean(scores.rateNats),
+        ...(scores.negIwaeNats ? { negIwaeNats: mean(scores.negIwaeNats) } : {}),
+      };
     },
     keepBest: () => best.set(scored),
     async checkpoint() {
+      await program.download();
       const skipped = structuredClone(Object.fromEntries(program.skipped));
       const state = { version: 2, ...cursor, skipped, seconds: seconds(), data: fingerprint } as const;
       await saveCheckpoint(storage, program, best, state);

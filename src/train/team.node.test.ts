@@ -9,7 +9,7 @@ import { RunError } from "../errors.ts";
 import { add, mul, square, sub } from "../graph/ops/arithmetic.ts";
 import { linear } from "../graph/ops/linear.ts";
 import { reshape, sum } from "../graph/ops/structure.ts";
-import { input, type Tensor } from "../graph/tensor.ts";
+import { constant, input, type Tensor } from "../graph/tensor.ts";
 import { weightedMean } from "../models/objective.ts";
 import { parameterTree } from "../nn/parameters.ts";
 import { sharedAlias } from "../runtime/alias.node.ts";
@@ -20,13 +20,19 @@ import { threadHelpers } from "./helper.node.ts";
 import { initializeParameters } from "./initialize.ts";
 import { rowsOf, shareOf } from "./plan.ts";
 import { type TrainingOptions, type TrainingProgram, trainingProgram } from "./program.ts";
-import { assemble, type Helper, type Helpers, membersFor } from "./team.ts";
+import { assemble, divisionFor, type Helper, type Helpers } from "./team.ts";
 import { train } from "./train.node.ts";
 
 const rows = 100;
 
+/** The mean of so many copies of x: x, by way of a large tensor. */
+function copied(x: Tensor, copies: number): Tensor {
+  const each = mul(reshape(x, [...x.shape, 1]), constant(new Float64Array(copies).fill(1), [copies]));
+  return mul(sum(each, [2]), 1 / copies);
+}
+
 /** Two objectives over one net, the second with two draws for each row, and a running mean as state. */
-function net(batchSize = rows): Omit<TrainingOptions, "backend"> {
+function net(batchSize = rows, copies = 1): Omit<TrainingOptions, "backend"> {
   const { root, specs } = parameterTree();
   const w = root.parameter("net.weight", [3, 40], { kind: "normal", standardDeviation: 1 });
   const b = root.parameter("net.bias", [40], constantStart(0.1));
@@ -34,7 +40,7 @@ function net(batchSize = rows): Omit<TrainingOptions, "backend"> {
   root.state("mean", [1], constantStart(0));
   const [x, y, weight] = [input("x", ["batch", 3]), input("y", ["batch"]), input("weight", ["batch"])];
   const scale = input("scale", []);
-  const out = (data: Tensor) => linear(square(linear(data, w, b)), v, input("offset", [1]));
+  const out = (data: Tensor) => linear(square(copied(linear(data, w, b), copies)), v, input("offset", [1]));
   const error = square(sub(reshape(out(x), ["batch"]), y));
   const minimize = mul(weightedMean(error, weight), scale);
   const updates = [
@@ -117,6 +123,17 @@ test("several threads take the steps that one takes: shared rows, partial batche
   expect(await trained(3)).toEqual(three); // to the bit
 });
 
+test("a thread that computes its rows in parts takes the steps of one that computes them at once", async () => {
+  const whole = await trained(1);
+  for (const threads of [1, 2]) {
+    const inParts = await trained(threads, net(rows, 400));
+    close(whole.state, inParts.state);
+    expect(inParts.state).not.toEqual((await trained(threads)).state); // other sums: it was in parts
+  }
+  const options = { accumulates: true };
+  close((await trained(1, options)).state, (await trained(2, { ...net(rows, 400), ...options })).state);
+});
+
 test("several threads gather several batches as one does", async () => {
   const one = await trained(1, { accumulates: true });
   const two = await trained(2, { accumulates: true });
@@ -170,17 +187,42 @@ test("rows and parameters are shared out, each once; parameters at multiples of 
   }
 });
 
-test("threads share only what is made of its examples, and rows enough", () => {
+test("threads share only what is made of its examples, and rows or work enough", () => {
   const [batch, given] = [["batch"] as const, { dtype: "float" } as const];
-  const of = (inputs: readonly { name: string; shape: readonly ("batch" | number)[] }[], weights?: string) =>
-    [{ objective: { weights }, inputs: inputs.map((one) => ({ ...one, ...given })) }] as never;
+  type Given = readonly { name: string; shape: readonly ("batch" | number)[] }[];
+  const of = (inputs: Given, weights?: string, flops = 1000) => {
+    const own = inputs.map((one) => ({ ...one, ...given }));
+    return [{ objective: { weights }, inputs: own, cost: { flops, largestBytes: 100 } }] as never;
+  };
   const weight = { name: "weight", shape: batch };
-  expect(membersFor(8, 128, 1000, of([weight], "weight"))).toBe(4);
-  expect(membersFor(2, 128, 1000, of([weight], "weight"))).toBe(2);
-  expect(membersFor(2, 63, 1000, of([weight], "weight"))).toBe(1);
-  expect(membersFor(2, 128, 2 ** 26, of([weight], "weight"))).toBe(1);
-  expect(membersFor(2, 128, 1000, of([weight]))).toBe(1);
-  expect(membersFor(2, 128, 1000, of([weight, { name: "x", shape: [3, "batch"] }], "weight"))).toBe(1);
+  const membersOf = (...args: Parameters<typeof divisionFor>) => divisionFor(...args).members;
+  expect(membersOf(8, 128, 1000, of([weight], "weight"))).toBe(4);
+  expect(membersOf(2, 128, 1000, of([weight], "weight"))).toBe(2);
+  expect(membersOf(2, 63, 1000, of([weight], "weight"))).toBe(1);
+  expect(membersOf(2, 63, 1000, of([weight], "weight", 1e7))).toBe(2);
+  expect(membersOf(8, 4, 1000, of([weight], "weight", 1e9))).toBe(4);
+  expect(membersOf(2, 128, 2 ** 26, of([weight], "weight"))).toBe(1);
+  expect(membersOf(2, 128, 1000, of([weight]))).toBe(1);
+  expect(membersOf(2, 128, 1000, of([weight, { name: "x", shape: [3, "batch"] }], "weight"))).toBe(1);
+});
+
+test("a thread computes its rows in parts where they have large tensors beside few parameters", () => {
+  const divided = (floats: number, largestBytes: number, weights = "weight", objectives = 1) =>
+    divisionFor(
+      2,
+      64,
+      floats,
+      Array.from({ length: objectives }, () => ({
+        ...{ objective: { weights }, inputs: [{ name: "weight", shape: ["batch"], dtype: "float" }] },
+        cost: { flops: 1e9, largestBytes },
+      })) as never,
+    );
+  expect(divided(1000, 2 ** 17)).toEqual({ members: 2, pieces: 4 });
+  expect(divided(1000, 2 ** 15)).toEqual({ members: 2, pieces: 1 });
+  expect(divided(1000, 2 ** 30)).toEqual({ members: 2, pieces: 32 }); // a row each
+  expect(divided(2 ** 20, 2 ** 17)).toEqual({ members: 2, pieces: 1 }); // which would be read again for each part
+  expect(divided(2 ** 22, 2 ** 30, "weight", 2)).toEqual({ members: 2, pieces: 4 }); // gradients of 256 MiB
+  expect(divided(1000, 2 ** 17, "other")).toEqual({ members: 1, pieces: 1 });
 });
 
 const died = new RunError("the training failed in a thread: out of memory");

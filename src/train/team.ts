@@ -39,30 +39,54 @@ export interface Team {
   release(): Promise<void>;
 }
 
-/** Rows of a batch that a thread must have for its work to outweigh the exchange (docs/dev/performance.md). */
-const leastRows = 32;
+/** Floating-point operations of a batch's matrix products that a thread must have to outweigh the exchange … */
+const leastFlops = 1e8;
+/** … and so many rows are enough of any network (docs/dev/performance.md). */
+const enoughRows = 32;
 
-/** Floats of the gradients of all members and objectives together: 256 MiB, which no memory check counts. */
+/** Bytes of a row's largest tensor, of all rows of a part together, that stay in a core's cache. */
+const cacheBytes = 2 ** 20;
+
+/** Parameters are read again for each part: its rows should move so many times more bytes. */
+const outweighed = 4;
+
+/** Floats of the gradients of all parts and objectives together: 256 MiB, which no memory check counts. */
 const mostFloats = 2 ** 26;
 
+/** How a batch is divided. */
+interface Division {
+  /** Threads that share its rows. */
+  readonly members: number;
+  /** Parts in which each computes its rows, so that what a part takes stays in the cache. */
+  readonly pieces: number;
+}
+
+export const undivided: Division = { members: 1, pieces: 1 };
+
 /**
- * How many threads may share the rows of a batch: one, where an objective is not made of its examples alone, or where
- * there are too few rows or too many parameters.
+ * How the rows of a batch are divided: not at all, where an objective is not made of its examples alone, or where there
+ * are too few rows or too many parameters.
  * @param floats of all parameters
  */
-export function membersFor(
+export function divisionFor(
   threads: number,
   batchSize: number,
   floats: number,
-  objectives: readonly LoweredObjective[],
-): number {
+  objectives: readonly Pick<LoweredObjective, "objective" | "inputs" | "cost">[],
+): Division {
   const divisible = objectives.every(
     ({ objective: { weights }, inputs }) =>
       inputs.some(({ name }) => name === weights) && inputs.every(({ shape }) => !shape.slice(1).some(isSymbolic)),
   );
-  const gradients = floats * objectives.length;
-  const most = Math.min(threads, Math.floor(batchSize / leastRows), Math.floor(mostFloats / gradients));
-  return divisible ? Math.max(1, most) : 1;
+  if (!divisible) return undivided;
+  const flops = Math.max(...objectives.map(({ cost }) => cost.flops));
+  const bytes = Math.max(...objectives.map(({ cost }) => cost.largestBytes));
+  const mostParts = Math.max(1, Math.floor(mostFloats / (floats * objectives.length)));
+  const leastRows = Math.min(enoughRows, Math.ceil(leastFlops / Math.max(flops, 1)));
+  const members = Math.max(1, Math.min(threads, mostParts, Math.floor(batchSize / leastRows)));
+  const rows = Math.max(1, Math.floor(Math.max(cacheBytes, outweighed * 4 * floats) / bytes));
+  const pieces = Math.max(1, Math.min(Math.round(batchSize / members / rows), Math.floor(mostParts / members)));
+  return { members, pieces };
 }
 
 /** A team of one. */
@@ -80,9 +104,9 @@ export async function assemble(
   memory: WebAssembly.Memory,
   start: Helpers["start"],
 ): Promise<Team> {
-  const control = createControl(plan.members);
+  const control = createControl(plan);
   const started: Helper[] = [];
-  const team = lead(member, started, control, plan.members);
+  const team = lead(member, started, control, plan);
   try {
     for (let index = 1; index < plan.members; index++) started.push(start({ plan, memory, index, control }));
     await Promise.all(started.map(({ ready }) => ready));
@@ -98,11 +122,13 @@ export async function assemble(
 const line = 64;
 const answerAt = (index: number): number => index * line;
 const textAt = (members: number): number => members * line;
-const textBytes = (members: number): number => 4096 + 32 * members;
+const textBytes = ({ members, pieces }: Divided): number => 4096 + 32 * members * pieces;
 
-/** A control block for so many members. */
-function createControl(members: number): SharedArrayBuffer {
-  return new SharedArrayBuffer(textAt(members) + textBytes(members));
+type Divided = Pick<Plan, "members" | "pieces">;
+
+/** A control block for a plan's members. */
+function createControl(plan: Divided): SharedArrayBuffer {
+  return new SharedArrayBuffer(textAt(plan.members) + textBytes(plan));
 }
 
 /** How long a thread looks for a change before it sleeps, or lets others of its thread run. */
@@ -131,12 +157,12 @@ export async function help(member: Member, { index, plan, control }: HelperTask)
 }
 
 /** Leads helpers, whose answers it waits for. */
-function lead(member: Member, helpers: readonly Helper[], control: SharedArrayBuffer, members: number): Team {
+function lead(member: Member, helpers: readonly Helper[], control: SharedArrayBuffer, plan: Divided): Team {
   const turns = new Int32Array(control);
-  const answers = Array.from({ length: members - 1 }, (_, i) => answerOf(control, i + 1));
+  const answers = Array.from({ length: plan.members - 1 }, (_, i) => answerOf(control, i + 1));
   let turn = 0;
   const tell = (command: Command | "end") => {
-    writeCommand(control, members, command);
+    writeCommand(control, plan, command);
     turn = (turn + 1) | 0;
     Atomics.store(turns, 0, turn);
     Atomics.notify(turns, 0);
@@ -173,11 +199,11 @@ const answerOf = (control: SharedArrayBuffer, index: number) => ({
 });
 
 // As text: a command is some hundred bytes, and settings may be added without a thought for their place.
-function writeCommand(control: SharedArrayBuffer, members: number, command: Command | "end"): void {
+function writeCommand(control: SharedArrayBuffer, plan: Divided, command: Command | "end"): void {
   const text = new TextEncoder().encode(JSON.stringify(command));
-  if (text.length > textBytes(members))
+  if (text.length > textBytes(plan))
     throw new RunError(`a command of ${text.length} bytes is too long for the threads of a training`);
-  new Uint8Array(control, textAt(members)).set(text);
+  new Uint8Array(control, textAt(plan.members)).set(text);
   new Int32Array(control, 4, 1)[0] = text.length;
 }
 

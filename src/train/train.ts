@@ -22,7 +22,7 @@ export interface TrainResult {
 }
 
 /** Called when nothing more can be refused, before the first step. */
-type Begin = (program: Pick<TrainingProgram, "members">) => Promise<void>;
+type Begin = (program: Pick<TrainingProgram, "members" | "fallbacks">) => Promise<void>;
 
 const millisecondsBetweenReports = 100;
 
@@ -233,5 +233,8 @@ function trainedParts(cursor: Session["cursor"], epoch: number): Parts {
 /** Means over the examples of the epoch so far. */
 function partsOf({ epochSums, epochExamples }: Session["cursor"]): Parts {
   const mean = (name: keyof Parts) => (epochSums[name] ?? 0) / epochExamples;
-  return { negElboNats: mean("negElboNats"), distortionNats: mean("distortionNats"), rateNats: mean("rateNats") };
+  return {
+    ...{ negElboNats: mean("negElboNats"), distortionNats: mean("distortionNats"), rateNats: mean("rateNats") },
+    ...(epochSums.negIwaeNats === undefined ? {} : { negIwaeNats: mean("negIwaeNats") }),
+  };
 }

@@ -1,3 +1,4 @@
+import type { Dataset, Splits } from "../data/dataset.ts";
 import { RunError, UsageError } from "../errors.ts";
 import { checkTabOptions } from "./arguments.web.ts";
 import { heard, type TabTrainOptions, type ToPage, type ToWorker } from "./tab-messages.ts";
@@ -16,9 +17,10 @@ export async function train(options: TabTrainOptions): Promise<TabTrainResult> {
   checkTabOptions(options);
   const { signal, onProgress, worker: start = defaultWorker, ...task } = options;
   const worker = started(start);
-  const send = (message: ToWorker) => worker.postMessage(message);
+  const send = (message: ToWorker, given: Transferable[] = []) => worker.postMessage(message, given);
   const abort = () => send({ kind: "abort" });
   try {
+    const { data, given } = await copied(task.data);
     const result = await new Promise<ModelResult>((resolve, reject) => {
       worker.onmessage = ({ data: message }: MessageEvent<ToPage>) => {
         try {
@@ -39,7 +41,7 @@ export async function train(options: TabTrainOptions): Promise<TabTrainResult> {
       };
       worker.onmessageerror = () => reject(new RunError("the worker that trains sent what this page cannot read"));
       try {
-        send({ kind: "train", task });
+        send({ kind: "train", task: { ...task, data } }, given);
       } catch (error) {
         throw new UsageError(`train: expected options of plain data, which a worker can be sent: ${messageOf(error)}`);
       }
@@ -61,6 +63,31 @@ function started(start: () => Worker): Worker {
       cause: error,
     });
   }
+}
+
+/** So many numbers are copied in a task of the page. */
+const piece = 2 ** 21;
+
+/**
+ * Data whose examples are copies, which the worker is given: to clone all of them at once would keep the page from
+ * everything else for some hundred milliseconds.
+ */
+async function copied(data: Splits): Promise<{ readonly data: Splits; readonly given: Transferable[] }> {
+  const given: Transferable[] = [];
+  const copy = async (split: Dataset): Promise<Dataset> => {
+    const values: unknown = split?.values;
+    if (!(values instanceof Uint8Array || values instanceof Float32Array)) return split; // refused by the worker
+    const own = values instanceof Uint8Array ? new Uint8Array(values.length) : new Float32Array(values.length);
+    for (let from = 0; from < values.length; from += piece) {
+      own.set(values.subarray(from, from + piece), from);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    given.push(own.buffer);
+    return { ...split, values: own };
+  };
+  const splits: Record<string, Dataset> = {};
+  for (const [name, split] of Object.entries(data ?? {})) splits[name] = await copy(split as Dataset);
+  return { data: splits as unknown as Splits, given };
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -47,9 +47,9 @@ const stepWith = (outputsFirst) =>
 
 /**
  * The state of Adam over the given weights, and its step.
- * @param {import("./serve.mjs").Weights} weights
+ * @param {import("./answers.mjs").Weights} weights
  * @param {{ outputsFirst: boolean }} choice whether the two large weights are kept (outputs, inputs)
- * @returns {import("./serve.mjs").Training}
+ * @returns {import("./answers.mjs").Training}
  */
 export function jaxTraining(weights, { outputsFirst }) {
   const step = stepWith(outputsFirst);

@@ -1,4 +1,4 @@
-// The VAE in jax-js on its WebAssembly backend, as a peer of `npm run bench -- dense`: see serve.mjs.
+// The VAE in jax-js on its WebAssembly backend, as a peer of `npm run bench -- dense`: see answers.mjs.
 // usage: node jax.mjs THREADS PIXELS MODEL; with 1 thread its kernels run where they are called
 import { readFileSync } from "node:fs";
 import { serve } from "./serve.mjs";

@@ -71,9 +71,9 @@ function adam({ w, m, v }, g, steps) {
 
 /**
  * The state of Adam over the given weights, and its step. Weights are (inputs, outputs).
- * @param {import("./serve.mjs").Weights} weights
+ * @param {import("./answers.mjs").Weights} weights
  * @param {{ fused: boolean }} choice whether a layer is one operator, with its bias and activation
- * @returns {import("./serve.mjs").Training}
+ * @returns {import("./answers.mjs").Training}
  */
 export function tfjsTraining(weights, { fused }) {
   let state = mapped(weights, ({ values, shape }) => ({

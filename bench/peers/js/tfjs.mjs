@@ -1,4 +1,4 @@
-// The VAE in tfjs on its WebAssembly backend, as a peer of `npm run bench -- dense`: see serve.mjs. In Node the backend
+// The VAE in tfjs on its WebAssembly backend, as a peer of `npm run bench -- dense`: see answers.mjs. In Node the backend
 // takes one thread only (tfjs issue 3830).
 // usage: node tfjs.mjs PIXELS MODEL
 import "@tensorflow/tfjs-backend-wasm";

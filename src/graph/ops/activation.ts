@@ -2,10 +2,9 @@ import { apply, type Operator, shapeError, type Tensor } from "../tensor.ts";
 import { add, minimum, mul } from "./arithmetic.ts";
 import { call, unary } from "./elementwise.ts";
 import { sigmoid } from "./functions.ts";
-import { erf } from "./special.ts";
 import { beforeExpand } from "./structure.ts";
 
-/* Activations of layers. tanh and sigmoid stand with the functions. */
+/* Activations of layers. tanh and sigmoid stand with the functions, GELU with erf. */
 
 /*
  * 1 where x > 0, else 0. HardSigmoid is clip(αx + β, 0, 1); with the largest α it is the step for all x but subnormal
@@ -78,9 +77,4 @@ export function silu(x: Tensor): Tensor {
 export function leakyRelu(x: Tensor, slope = 0.01): Tensor {
   if (!Number.isFinite(slope)) throw shapeError("leakyRelu", `expected a finite slope, got ${slope}`, [x]);
   return beforeExpand(x, (unexpanded) => apply(leakyReluOperator, [unexpanded], { slope }));
-}
-
-/** x·Φ(x) = x·(1 + erf(x/√2))/2, not its approximation by tanh (Hendrycks & Gimpel 2016). */
-export function gelu(x: Tensor): Tensor {
-  return mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
 }

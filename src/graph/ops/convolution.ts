@@ -2,6 +2,7 @@ import { type Dim, foldAxes, formatShape, isSymbolic, sameShape, times } from ".
 import { apply, constant, type Operator, type Tensor } from "../tensor.ts";
 import { add } from "./arithmetic.ts";
 import { matmul } from "./linear.ts";
+import { emitConv } from "./onnx-conv.ts";
 import { checkOptions, type OptionNames } from "./options.ts";
 import { patches, unpatches } from "./patches.ts";
 import { expand, reshape, sum, transpose } from "./structure.ts";
@@ -17,10 +18,11 @@ import {
   windowFrom,
   windowOver,
 } from "./window.ts";
+import { adjointByTiles, convolutionOfTiles, suitsTiles, transformedTiles, weightGradientOfTiles } from "./winograd.ts";
 
 /*
  * Convolution and its adjoint, the transposed convolution, of images with the channels last. A convolution is a product
- * of patches with the weight; ONNX Runtime's own, with weights that are inputs, is slower (docs/dev/performance.md).
+ * of patches with the weight; ONNX Runtime's own is slower where weights are inputs (docs/dev/performance.md).
  * The weight is (kernel height, kernel width, …), so that it is the matrix of that product as it lies.
  */
 
@@ -72,7 +74,8 @@ export const conv2dOperator: Operator = {
     return [dx, weightGradient(seen, dy, weight), undefined, ...(bias ? [sumOfChannels(dy)] : [])];
   },
   lower(node, emit) {
-    const [, weight, seen, bias] = node.inputs as [Tensor, Tensor, Tensor, Tensor?];
+    const [x, weight, seen, bias] = node.inputs as [Tensor, Tensor, Tensor, Tensor?];
+    if (emit.convolves(weight)) return emitConv(node.attributes as Geometry, x, weight, bias, emit);
     const features = seen.shape[3] as number;
     const rows = emit.node("Reshape", [emit.value(seen), emit.ints([-1, features])]);
     const columns = emit.node("Reshape", [emit.value(weight), emit.ints([features, weight.shape[3] as number])]);
@@ -81,7 +84,32 @@ export const conv2dOperator: Operator = {
   },
 };
 
-const convolve = (x: Tensor, weight: Tensor, geometry: Geometry, seen = patches(x, geometry), bias?: Tensor): Tensor =>
+/** Inputs: x, the weight, the transformed tiles of x, and the result, which `convolutionOfTiles` composes. */
+export const tiledConv2dOperator: Operator = {
+  name: "tiledConv2d",
+  infer: ([, , , result]) => ({ shape: result!.shape, dtype: "float" }),
+  // As of conv2d, whose rule this is a way to compute.
+  gradient: (node, dy) => {
+    const [, weight, tiles] = node.inputs as [Tensor, Tensor, Tensor];
+    const geometry = node.attributes as Geometry;
+    return [transposed(dy, weight, geometry), weightGradientOfTiles(tiles, dy, weight, geometry), undefined, undefined];
+  },
+  lower(node, emit) {
+    const [x, weight, , result] = node.inputs as [Tensor, Tensor, Tensor, Tensor];
+    if (emit.convolves(weight)) return emitConv(node.attributes as Geometry, x, weight, undefined, emit);
+    return emit.value(result);
+  },
+};
+
+function convolve(x: Tensor, weight: Tensor, geometry: Geometry, bias?: Tensor): Tensor {
+  const [channels, outputs] = weight.shape.slice(2) as [number, number];
+  if (!suitsTiles(geometry, channels, outputs)) return convolveSeen(x, weight, geometry, patches(x, geometry), bias);
+  const tiles = transformedTiles(x, geometry);
+  const result = convolutionOfTiles(tiles, weight, geometry, x.shape[0]!);
+  return addBias(apply(tiledConv2dOperator, [x, weight, tiles, result], { ...geometry }), bias);
+}
+
+const convolveSeen = (x: Tensor, weight: Tensor, geometry: Geometry, seen: Tensor, bias?: Tensor): Tensor =>
   apply(conv2dOperator, bias ? [x, weight, seen, bias] : [x, weight, seen], { ...geometry });
 
 /** Inputs: x, the weight, and the result, which `adjoint` composes. */
@@ -92,15 +120,25 @@ export const convTranspose2dOperator: Operator = {
   gradient: (node, dy) => {
     const [x, weight] = node.inputs as [Tensor, Tensor];
     const geometry = node.attributes as Geometry;
+    const [outputs, channels] = weight.shape.slice(2) as [number, number];
+    if (suitsTiles(geometry, outputs, channels)) {
+      const tiles = transformedTiles(dy, geometry);
+      return [convolve(dy, weight, geometry), weightGradientOfTiles(tiles, x, weight, geometry), undefined];
+    }
     const seen = patches(dy, geometry);
-    return [convolve(dy, weight, geometry, seen), weightGradient(seen, x, weight), undefined];
+    return [convolveSeen(dy, weight, geometry, seen), weightGradient(seen, x, weight), undefined];
   },
   lower: (node, emit) => emit.value(node.inputs[2]!),
 };
 
 /** The adjoint of the convolution of that geometry. */
-const transposed = (x: Tensor, weight: Tensor, geometry: Geometry): Tensor =>
-  apply(convTranspose2dOperator, [x, weight, adjoint(x, weight, geometry)], { ...geometry });
+function transposed(x: Tensor, weight: Tensor, geometry: Geometry): Tensor {
+  const [outputs, channels] = weight.shape.slice(2) as [number, number];
+  const result = suitsTiles(geometry, outputs, channels)
+    ? adjointByTiles(x, weight, geometry)
+    : adjoint(x, weight, geometry);
+  return apply(convTranspose2dOperator, [x, weight, result], { ...geometry });
+}
 
 // ---- groups: as so many times as many images, each with its own weight, in a batched product
 
@@ -182,7 +220,7 @@ function conv(x: Tensor, weight: Tensor, options: ConvolutionOptions, refuse: Re
     );
   checkBias(bias, outputs, refuse);
   const geometry = windowOver([height, width], [kh, kw], options, refuse);
-  if (groups === 1) return convolve(x, weight, geometry, undefined, bias);
+  if (groups === 1) return convolve(x, weight, geometry, bias);
   return addBias(convolveGroups(x, weight, geometry, groups), bias);
 }
 

@@ -5,10 +5,10 @@ import { compile } from "../../runtime/program.ts";
 import { grad } from "../grad.ts";
 import type { Precision } from "../lower.ts";
 import { input, type Tensor } from "../tensor.ts";
-import { gelu, leakyRelu } from "./activation.ts";
+import { leakyRelu } from "./activation.ts";
 import { pow } from "./arithmetic.ts";
 import { cos, expm1, log1p, sin } from "./functions.ts";
-import { digamma, erf, lgamma, polygamma } from "./special.ts";
+import { digamma, erf, gelu, lgamma, polygamma } from "./special.ts";
 import { sum } from "./structure.ts";
 
 let backend: Backend;

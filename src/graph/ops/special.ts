@@ -1,6 +1,6 @@
 import type { Emitter, Tensor } from "../tensor.ts";
 import { apply, shapeError } from "../tensor.ts";
-import { mul, neg, square } from "./arithmetic.ts";
+import { add, mul, neg, square } from "./arithmetic.ts";
 import { call, polynomial, unary } from "./elementwise.ts";
 import { exp } from "./functions.ts";
 import { gammaDerivative } from "./gamma.ts";
@@ -44,6 +44,11 @@ export function polygamma(x: Tensor, order: number): Tensor {
   if (!Number.isInteger(order) || order < 1)
     throw shapeError("polygamma", `expected a whole order of 1 or more, got ${order}; order 0 is digamma`, [x]);
   return beforeExpand(x, (unexpanded) => apply(polygammaOperator, [unexpanded], { order }));
+}
+
+/** x·Φ(x) = x·(1 + erf(x/√2))/2, not its approximation by tanh (Hendrycks & Gimpel 2016). */
+export function gelu(x: Tensor): Tensor {
+  return mul(mul(x, 0.5), add(erf(mul(x, Math.SQRT1_2)), 1));
 }
 
 /** erf in float64, which has no kernel of its own: W. J. Cody's rational approximations (1969), exact to 1e-16. */

@@ -1,0 +1,85 @@
+import type { LatentsConfig } from "../config.latents.ts";
+import { diagonalPosterior, type Posterior, type Prior, standardPrior } from "../distributions/latent.ts";
+import { normal } from "../distributions/normal.ts";
+import { UsageError } from "../errors.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { type PosteriorHead, posteriorHead } from "../nn/latent.ts";
+import type { Scope } from "../nn/parameters.ts";
+
+/* q(z|x) and p(z) of a config. Those that are not the usual ones are loaded when a config names them. */
+
+/** Tensors by name. */
+export type Named = Readonly<Record<string, Tensor>>;
+
+/** What the posterior and the prior are made of. */
+export interface LatentsContext {
+  readonly root: Scope;
+  readonly event: readonly number[];
+  readonly latent: number;
+  /** The encoder: (rows, ...event) → (rows, features). */
+  readonly encode: (x: Tensor) => Tensor;
+  readonly features: number;
+  /** Examples of the training data (count, ...event), for what starts at them; absent when a saved model is loaded. */
+  readonly examples?: ((count: number) => Float32Array) | undefined;
+}
+
+/** q(z|x) and p(z), each in two parts, so that what all draws have in common is computed once for many of them. */
+export interface Latents {
+  /** Of x (rows, ...event). */
+  posteriorHead(x: Tensor): PosteriorHead;
+  posteriorOf(head: PosteriorHead): Posterior;
+  /** What the prior computes of parameters alone; empty for most. */
+  priorHead(): Named;
+  priorOf(head: Named): Prior;
+}
+
+/** As `LatentsContext`, for one of the two. */
+export type PosteriorPart = (
+  config: LatentsConfig["posterior"],
+  context: LatentsContext,
+) => Pick<Latents, "posteriorHead" | "posteriorOf">;
+export type PriorPart = (
+  config: LatentsConfig["prior"],
+  context: LatentsContext,
+  posterior: ReturnType<PosteriorPart>,
+) => Pick<Latents, "priorHead" | "priorOf">;
+
+const usualPosterior: PosteriorPart = (_config, { root, features, latent, encode }) => {
+  const head = posteriorHead(root.at("encoder.posterior"), features, latent);
+  return {
+    posteriorHead: (x) => head(encode(x)),
+    posteriorOf: ({ mean, logvar }) => diagonalPosterior(normal(mean, logvar)),
+  };
+};
+
+const usualPrior: PriorPart = (_config, { latent }) => ({
+  priorHead: () => ({}),
+  priorOf: () => standardPrior(latent),
+});
+
+let loaded: { readonly posterior: PosteriorPart; readonly prior: PriorPart } | undefined;
+
+const usual = {
+  posterior: ({ covariance, flow }: LatentsConfig["posterior"]) => covariance === "diagonal" && flow === null,
+  prior: ({ kind }: LatentsConfig["prior"]) => kind === "standard-normal",
+};
+
+/** Loads the code that a config's posterior and prior need. */
+export async function loadLatents(config: LatentsConfig): Promise<void> {
+  if (!(usual.posterior(config.posterior) && usual.prior(config.prior)))
+    loaded ??= (await import("./loaded-latents.ts")).loadedLatents;
+}
+
+/**
+ * The posterior and the prior that a config names.
+ * @throws UsageError for what is not loaded, or what the posterior or the prior refuses
+ */
+export function buildLatents(config: LatentsConfig, context: LatentsContext): Latents {
+  const part = <Name extends "posterior" | "prior">(name: Name, own: NonNullable<typeof loaded>[Name]) => {
+    if (usual[name](config[name] as never)) return own;
+    if (loaded) return loaded[name];
+    throw new UsageError(`model.${name}: its code is not loaded; await loadParts(model) before the model is built`);
+  };
+  const posterior = part("posterior", usualPosterior)(config.posterior, context);
+  return { ...posterior, ...part("prior", usualPrior)(config.prior, context, posterior) };
+}
