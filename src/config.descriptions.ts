@@ -48,7 +48,8 @@ const train: Description = {
       "Train for this many passes over the training examples. Default: 50 where neither steps nor minutes is given.",
     minutes: "Stop after this many minutes of training, those before a resume included, whatever steps and epochs say.",
     seed: "Seed of training: initial weights, shuffling, dynamic binarization, noise.",
-    patience: "Stop after this many validations in a row without a better validation ELBO. Default: never.",
+    patience:
+      "Stop after this many validations in a row without a better validation objective: for elbo with the whole beta, for capacity with the last C, for iwae the bound of all its draws. Default: never.",
     validateEvery: "Epochs from one validation to the next.",
     average:
       "Decay per step of an exponential moving average of the weights, which the finished model then has, e.g. 0.999. Default: none.",

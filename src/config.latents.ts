@@ -78,18 +78,29 @@ export const prior = z._default(
 /** Keys that are right one by one and wrong together. */
 export function latentsContradictions(
   { latent, posterior, prior }: LatentsConfig,
-  objective: { readonly gradient?: string | undefined },
+  objective: { readonly kind: string; readonly gradient?: string | undefined },
 ): string[] {
   const found: string[] = [];
-  if (objective.gradient === "dreg" && posterior.flow && posterior.flow.kind !== "realnvp")
+  const { covariance, flow } = posterior;
+  // It holds what the encoder gives, and not the weights of a flow: their gradient would be another one on average.
+  if (objective.gradient === "dreg" && flow)
     found.push(
-      `objective.gradient: "dreg" needs log q(z|x) of any z, which the flow "${posterior.flow.kind}" has not; take "reparameterized", or the flow "realnvp"`,
+      `objective.gradient: "dreg" is for posteriors without a flow, got the flow "${flow.kind}"; take "reparameterized", or set model.posterior.flow to null`,
+    );
+  // The rate can be brought to C by moving the prior away from the codes, and then says nothing of what they hold.
+  if (objective.kind === "capacity" && prior.kind !== "standard-normal")
+    found.push(
+      `objective.kind: "capacity" needs the prior "standard-normal", got "${prior.kind}": a prior that is learned can hold the rate at C by moving away from the codes; take "standard-normal", or the objective "elbo"`,
+    );
+  if (prior.kind === "vampprior" && (covariance !== "diagonal" || flow))
+    found.push(
+      `model.prior.kind: "vampprior" is a mixture of posteriors with a diagonal covariance and no flow, got ${flow ? `the flow "${flow.kind}"` : `the covariance "${covariance}"`}; take such a posterior, or the prior "mixture" or "maf"`,
     );
   const several = (key: string, value: string, otherwise: string) => {
     if (latent < 2) found.push(`${key}: "${value}" needs model.latent of 2 or more, got ${latent}; take ${otherwise}`);
   };
-  if (posterior.covariance === "full") several("model.posterior.covariance", "full", '"diagonal"');
-  if (posterior.flow?.kind === "realnvp") several("model.posterior.flow.kind", "realnvp", '"iaf" or "planar"');
+  if (covariance === "full") several("model.posterior.covariance", "full", '"diagonal"');
+  if (flow?.kind === "realnvp") several("model.posterior.flow.kind", "realnvp", '"iaf" or "planar"');
   if (prior.kind === "realnvp") several("model.prior.kind", "realnvp", '"mixture" or "maf"');
   return found;
 }

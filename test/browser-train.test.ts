@@ -166,6 +166,9 @@ describe.skipIf(!chromium)(chromium ? "in headless Chromium" : noChromium, optio
     expect(await refused({ runtime: "http://127.0.0.1:9/none.mjs" })).toContain(
       "ONNX Runtime could not be loaded from http://127.0.0.1:9/none.mjs",
     );
+    expect(await refused({ script: "data:text/javascript,throw Error('no engine')" })).toContain(
+      "RunError: the worker that trains ended: Uncaught Error: no engine",
+    );
     expect(await refused({ run: "dense-wasm" })).toContain("exists and is not empty");
     expect(await refused({ epoch: 5 } as never)).toContain("train: epoch: unknown key");
     expect(await refused({ whenLost: "cpu" as never })).toContain('train: whenLost: expected "stop", "wasm"');

@@ -235,6 +235,8 @@ const tiled: typeof chosen = [
   [[[4, 4], [3, 3], 16, 17], { padding: 1 }],
   [[[3, 5], [3, 3], 17, 16], {}],
   [[[3, 2], [3, 3], 16, 16], { padding: "same" }],
+  [[[3, 4], [3, 3], 16, 16], { padding: 2 }], // as many zeros as tiles can have around
+  [[[2, 3], [3, 3], 16, 16], { padding: 3 }], // one more: not by tiles
   [
     [[1, 3], [3, 3], 16, 16],
     {

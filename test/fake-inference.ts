@@ -5,8 +5,9 @@ import type { Inference } from "../src/models/inference.ts";
  * A model without a network, for tests of what is built on models: event [2, 2], three latent dimensions.
  * encode takes the first three values as the mean and the fourth as every log-variance; decode puts z back and its sum
  * last.
+ * @param shift what a flow adds to the mean, to make the code
  */
-export function fakeInference(): Inference {
+export function fakeInference(shift = 0): Inference {
   return {
     config: parseConfig({ model: { latent: 3 } }, "fake"),
     event: [2, 2],
@@ -17,7 +18,7 @@ export function fakeInference(): Inference {
       const row = (i: number) => x.subarray(i * 4, (i + 1) * 4);
       const mean = Float32Array.from({ length: rows * 3 }, (_, i) => row(Math.floor(i / 3))[i % 3]!);
       const logvar = Float32Array.from({ length: rows * 3 }, (_, i) => row(Math.floor(i / 3))[3]!);
-      return { mean, logvar };
+      return { mean, logvar, code: mean.map((value) => value + shift) };
     },
     async decode(z, rows) {
       const images = new Float32Array(rows * 4);

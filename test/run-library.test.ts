@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { InferenceSession, Tensor } from "onnxruntime-node";
@@ -76,8 +76,10 @@ test("an exported file takes the place of an earlier one whole; what cannot be w
   mkdirSync(out);
   writeFileSync(join(out, "encoder.onnx"), "earlier");
   linkSync(join(out, "encoder.onnx"), join(out, "kept")); // the earlier file, under another name
+  writeFileSync(join(out, "prior.onnx"), "of a model exported before"); // this one has a standard normal prior
   await exportOnnx({ run, out });
   expect(readFileSync(join(out, "kept"), "utf8")).toBe("earlier");
+  expect(readdirSync(out).sort()).toEqual(["decoder.onnx", "encoder.onnx", "kept"]);
   await expect(exportOnnx({ run, out: join(out, "kept") })).rejects.toThrow(RunError);
   await expect(exportOnnx({ run, out: join(out, "kept") })).rejects.toThrow(join("kept", "encoder.onnx"));
 });

@@ -17,9 +17,16 @@ export interface MeasuredFigure {
   readonly published: number | null;
 }
 
+/** A run, and where it lies. */
+export interface Run {
+  /** As the experiment's file names it; null where there is one run alone. */
+  readonly name: string | null;
+  readonly directory: string;
+}
+
 export interface MeasureOptions {
-  /** The trained run. */
-  readonly run: string;
+  /** The trained runs, as in the experiment's file. */
+  readonly runs: readonly Run[];
   readonly budget: Budget;
   readonly threads?: number | undefined;
   readonly note: (line: string) => void;
@@ -35,19 +42,12 @@ export interface Experiment {
   readonly source: string;
   /** What `train` takes as its data, from the repository's root. */
   readonly data: string;
-  /** Config and budgets, from the repository's root. */
+  /** Config, runs and budgets, from the repository's root: see plan.ts. */
   readonly file: string;
-  /** Figures on validation data: may be looked at as often as one likes. */
+  /** Figures on training or validation data: may be looked at as often as one likes. */
   validate(options: MeasureOptions): Promise<readonly MeasuredFigure[]>;
   /** Figures on test data. Each time they are taken, that is logged. The first is the result. */
   test(options: MeasureOptions): Promise<readonly MeasuredFigure[]>;
-}
-
-/** The committed file of an experiment. */
-export interface ExperimentFile {
-  readonly config: unknown;
-  /** Settings over the config. */
-  readonly budgets: Readonly<Record<Budget, readonly string[]>>;
 }
 
 export function meets({ value, bar }: MeasuredFigure): boolean | null {

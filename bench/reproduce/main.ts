@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { trainProgress, wantsBars } from "../../src/cli/progress.ts";
 import { UsageError, VaekitError } from "../../src/errors.ts";
+import { buildCommand } from "../command.ts";
 import { BUDGETS, type Budget, type Experiment } from "./experiment.ts";
 import { experiments } from "./experiments.ts";
 import { reproduce } from "./reproduce.ts";
@@ -11,8 +12,8 @@ const USAGE = `npm run reproduce -- NAME [options]    trains, measures, and writ
 npm run reproduce -- --list            names every result that can be reproduced
 
   --budget BUDGET   ${BUDGETS.join(", ")} (default: default)
-  --out DIR         the run directory (default: runs/reproduce/NAME-BUDGET)
-  --resume          go on with a run that was stopped, or measure one that is trained
+  --out DIR         the run directory, or the folder of several runs (default: runs/reproduce/NAME-BUDGET)
+  --resume          go on with what was stopped, or measure what is trained
   --threads N       threads of one operator (default: one a core)
   --allow-dirty     take the test figure though the working tree differs from its commit; the record says so`;
 
@@ -40,11 +41,12 @@ async function main(): Promise<void> {
   if (!existsSync(experiment.data)) {
     throw new VaekitError(`${experiment.data}: missing; ${experiment.name} is measured on these data: put them there`);
   }
+  buildCommand(); // threads run what is built: see workerFile
   const progress = trainProgress(process.stderr, { bars: wantsBars(process.stderr, process.env) });
   try {
     await reproduce(experiment, {
       budget,
-      run: values.out ?? `runs/reproduce/${experiment.name}-${budget}`,
+      out: values.out ?? `runs/reproduce/${experiment.name}-${budget}`,
       resume: values.resume,
       threads: threadsOf(values.threads),
       allowDirty: values["allow-dirty"],

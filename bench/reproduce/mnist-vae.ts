@@ -1,6 +1,6 @@
 import { evaluateRun } from "../../src/evaluate/evaluate.node.ts";
-import type { Figure } from "../../src/evaluate/figures.ts";
-import type { Bar, Budget, Experiment, MeasuredFigure } from "./experiment.ts";
+import type { Bar, Budget, Experiment } from "./experiment.ts";
+import { measuredFigure } from "./figures.ts";
 
 const SAMPLES = 5000;
 /** −log p(x) of all 5,000 validation images would take as long as half the test set. */
@@ -20,7 +20,8 @@ export const mnistVae: Experiment = {
   data: "../shared/data/mnist",
   file: "bench/reproduce/mnist-vae.json",
 
-  async validate({ run, threads, note, onProgress }) {
+  async validate({ runs, threads, note, onProgress }) {
+    const run = runs[0]!.directory;
     note("validation bound");
     const bound = await evaluateRun({ run, split: "validation", threads });
     note(`validation −log p(x), ${VALIDATION_EXAMPLES} images, ${SAMPLES} samples`);
@@ -32,24 +33,22 @@ export const mnistVae: Experiment = {
       threads,
       onProgress,
     });
-    return [figure("validation −ELBO", bound.negElboNats), figure("validation −log p(x)", likelihood.nllNats!)];
+    return [
+      measuredFigure("validation −ELBO", bound.negElboNats),
+      measuredFigure("validation −log p(x)", likelihood.nllNats!),
+    ];
   },
 
-  async test({ run, budget, threads, note, onProgress }) {
+  async test({ runs, budget, threads, note, onProgress }) {
+    const run = runs[0]!.directory;
     note(`test −log p(x), ${SAMPLES} samples`);
     const test = await evaluateRun({ run, split: "test", samples: SAMPLES, threads, onProgress });
     return [
-      { ...figure("test −log p(x)", test.nllNats!), bar: BARS[budget], published: 86.76 },
-      figure("test −ELBO", test.negElboNats),
-      figure("test distortion", test.distortionNats),
-      figure("test rate", test.rateNats),
-      figure("test bits per dimension", test.bitsPerDim),
+      { ...measuredFigure("test −log p(x)", test.nllNats!), bar: BARS[budget], published: 86.76 },
+      measuredFigure("test −ELBO", test.negElboNats),
+      measuredFigure("test distortion", test.distortionNats),
+      measuredFigure("test rate", test.rateNats),
+      measuredFigure("test bits per dimension", test.bitsPerDim),
     ];
   },
 };
-
-function figure(what: string, { mean, standardError, unit, examples, samples }: Figure): MeasuredFigure {
-  const count = (n: number, noun: string) => `${n.toLocaleString("en-US")} ${noun}${n === 1 ? "" : "s"}`;
-  const name = `${what}, ${count(examples, "image")}, ${count(samples, "sample")}`;
-  return { name, value: mean, unit, standardError, bar: null, published: null };
-}

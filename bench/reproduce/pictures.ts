@@ -2,18 +2,30 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { curveChart } from "../../src/report/curves.ts";
 import { reconstructRun, sampleRun } from "../../src/report/figures.node.ts";
-import type { MetricsRow } from "../../src/train/metrics.ts";
 import { standaloneSvg } from "../svg.ts";
+import { boundsChart, boundsOf } from "./curves.ts";
+import type { TrainedRun } from "./record.ts";
 
 const WIDTH = 760;
 const HEIGHT = 380;
 
-/** Writes the pictures of a run into a folder, as NAME-*.png and NAME-curve.svg. */
-export async function writePictures(run: string, rows: readonly MetricsRow[], folder: string, name: string) {
+interface Picture {
+  readonly file: string;
+  readonly title: string;
+}
+
+/** Writes the pictures of one run, or those of several, into a folder, as NAME-*.png and NAME-curve.svg. */
+export async function writePictures(runs: readonly TrainedRun[], folder: string, name: string): Promise<Picture[]> {
+  const [only, ...others] = runs;
+  return others.length === 0 ? picturesOfOne(only!, folder, name) : picturesOfSeveral(runs, folder, name);
+}
+
+async function picturesOfOne(only: TrainedRun, folder: string, name: string): Promise<Picture[]> {
+  const { directory: run } = only;
   const curve = `${name}-curve.svg`;
   const samples = `${name}-samples.png`;
   const reconstructions = `${name}-reconstructions.png`;
-  await writeFile(join(folder, curve), await standaloneCurve(rows));
+  await writeFile(join(folder, curve), await standaloneCurve(only));
   await sampleRun({ run, out: join(folder, samples), count: 100, seed: 0 });
   await reconstructRun({ run, out: join(folder, reconstructions), count: 32, split: "test" });
   return [
@@ -23,9 +35,22 @@ export async function writePictures(run: string, rows: readonly MetricsRow[], fo
   ];
 }
 
+async function picturesOfSeveral(runs: readonly TrainedRun[], folder: string, name: string): Promise<Picture[]> {
+  const curve = `${name}-curve.svg`;
+  await writeFile(join(folder, curve), await boundsChart(boundsOf(runs), WIDTH, HEIGHT));
+  const pictures = [{ file: curve, title: "Validation bounds" }];
+  for (const { name: run, directory } of runs) {
+    const file = `${name}-${run}-samples.png`;
+    await sampleRun({ run: directory, out: join(folder, file), count: 100, seed: 0 });
+    pictures.push({ file, title: `Samples from the prior: ${run}` });
+  }
+  return pictures;
+}
+
 /** The −ELBO by epoch as a picture of its own. */
-async function standaloneCurve(rows: readonly MetricsRow[]): Promise<string> {
+async function standaloneCurve({ rows, objective }: TrainedRun): Promise<string> {
   const metrics = rows.map(({ validation, ...row }) => ({ ...row, ...(validation ? { validation } : {}) }));
-  const { svg } = await curveChart(metrics, "negElboNats", "−ELBO", { width: WIDTH, height: HEIGHT, legend: true });
+  const size = { width: WIDTH, height: HEIGHT, legend: true };
+  const { svg } = await curveChart({ metrics, objective }, "negElboNats", "−ELBO", size);
   return standaloneSvg(svg);
 }

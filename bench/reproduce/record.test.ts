@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import type { MetricsRow } from "../../src/train/metrics.ts";
 import type { Experiment, MeasuredFigure } from "./experiment.ts";
 import { meets } from "./experiment.ts";
-import { type ResultRecord, resultPage, trainingLog } from "./record.ts";
+import { costFigures, figureText, type ResultRecord, resultPage, trainingLog } from "./record.ts";
 
 const figures: readonly MeasuredFigure[] = [
   {
@@ -37,11 +37,25 @@ const experiment: Experiment = {
   test: async () => [],
 };
 
+const row = (epoch: number): MetricsRow => ({
+  epoch,
+  step: 10 * epoch,
+  seconds: epoch / 2,
+  learningRate: 0.001,
+  beta: 1,
+  train: { negElboNats: 100, distortionNats: 80, rateNats: 20 },
+  validation: epoch % 2 === 0 ? { negElboNats: 101, distortionNats: 81, rateNats: 20 } : null,
+  examplesPerSecond: 12_345.6,
+  gradientNorm: 3,
+  skippedSteps: 0,
+});
+const objective = { kind: "elbo", beta: 1, schedule: { kind: "constant" } } as const;
+const oneRun = { name: null, directory: "run", own: [], objective };
+
 test("the page shows each figure against its bar, and what it was taken with", () => {
   const page = resultPage(record, experiment, {
     date: "2026-01-31",
-    steps: 12_000,
-    epochs: 24,
+    runs: [{ ...oneRun, rows: [row(1), { ...row(24), step: 12_000 }] }],
     config: { model: { latent: 50 } },
     pictures: [{ file: "digits-short-samples.png", title: "Samples" }],
     log: "digits-short.log",
@@ -94,22 +108,7 @@ test("a bar is met on its limit and missed beyond it", () => {
 });
 
 test("the log of a long run is thinned to 200 epochs, the first and the last among them", () => {
-  const row = (epoch: number): MetricsRow => ({
-    epoch,
-    step: 10 * epoch,
-    seconds: epoch / 2,
-    learningRate: 0.001,
-    beta: 1,
-    train: { negElboNats: 100, distortionNats: 80, rateNats: 20 },
-    validation: epoch % 2 === 0 ? { negElboNats: 101, distortionNats: 81, rateNats: 20 } : null,
-    examplesPerSecond: 12_345.6,
-    gradientNorm: 3,
-    skippedSteps: 0,
-  });
-  const long = trainingLog(
-    Array.from({ length: 1091 }, (_, i) => row(i + 1)),
-    ["a command"],
-  )
+  const long = trainingLog([{ name: null, rows: Array.from({ length: 1091 }, (_, i) => row(i + 1)) }], ["a command"])
     .trimEnd()
     .split("\n");
   expect(long.length).toBe(201);
@@ -117,8 +116,46 @@ test("the log of a long run is thinned to 200 epochs, the first and the last amo
   expect(long[1]).toMatch(/^epoch 1 /);
   expect(long.at(-1)).toMatch(/^epoch 1091 /);
   expect(new Set(long).size).toBe(201);
-  expect(trainingLog([row(1), row(2)], [])).toBe(
+  expect(trainingLog([{ name: null, rows: [row(1), row(2)] }], [])).toBe(
     "epoch 1  step 10  0.5 s  train −ELBO 100.000 = 80.000 + 20.000  learning rate 0.00100  12346 examples/s\n" +
       "epoch 2  step 20  1.0 s  train −ELBO 100.000 = 80.000 + 20.000  validation −ELBO 101.000  learning rate 0.00100  12346 examples/s\n",
   );
+});
+
+test("the page of several runs says what they cost together and what sets them apart, and their log names each", () => {
+  const runs = [
+    { ...oneRun, name: "base", rows: [row(1), row(2)] },
+    { ...oneRun, name: "deep", own: ["model.latent=3", "objective.beta=2"], rows: [row(1), row(2)] },
+  ];
+  const parts = { date: "2026-01-31", runs, config: {}, pictures: [], log: "digits.log" };
+  const page = resultPage({ ...record, figures: costFigures(runs) }, experiment, parts);
+  expect(page).toContain("| training | 2 runs of 20 steps, 2 epochs; together, 1.5 minutes |");
+  expect(page).toContain("| base | as above |\n| deep | `model.latent=3`, `objective.beta=2` |");
+  expect(page).toContain("| deep: training | 1 |  | s |  |  |  |");
+  expect(page).toContain("| deep: steps of training per second | 20.0 |  | steps/s |  |  |  |");
+  const iwae = { negElboNats: 100, distortionNats: 80, rateNats: 20, negIwaeNats: 98.5 };
+  const log = trainingLog(
+    [
+      { name: "base", rows: [row(1)] },
+      { name: "deep", rows: [{ ...row(1), train: iwae }] },
+    ],
+    ["a command"],
+  );
+  expect(log.split("\n").map((line) => line.slice(0, 10))).toEqual([
+    "# a comman",
+    "# run base",
+    "epoch 1  s",
+    "# run deep",
+    "epoch 1  s",
+    "",
+  ]);
+  expect(log).toContain("80.000 + 20.000, of all draws 98.500  learning rate");
+});
+
+test("a figure in a line of text", () => {
+  expect(figures.map(figureText)).toEqual([
+    "test −log p(x): 89.1234 ± 0.2567 nats; bar <= 89.5: met; published 86.76",
+    "accuracy: 0.5000 share; bar >= 0.9: not met",
+    "bits per dimension: 0.1600 ± 0.0010 bits/dim",
+  ]);
 });

@@ -10,9 +10,10 @@ export async function noteSession(run: string, commit: string): Promise<void> {
   await appendFile(join(run, FILE), `${JSON.stringify({ commit, started: new Date().toISOString() })}\n`);
 }
 
-/** The commit of a result: where it is measured and, where that is another one, also where it was trained. */
-export async function commitOf(run: string, measuredAt: string): Promise<string> {
-  const lines = (await readFile(join(run, FILE), "utf8")).trim().split("\n");
+/** The commit of a result: where it is measured and, where those are others, also where its runs were trained. */
+export async function commitOf(runs: readonly string[], measuredAt: string): Promise<string> {
+  const sessions = await Promise.all(runs.map((run) => readFile(join(run, FILE), "utf8")));
+  const lines = sessions.flatMap((text) => text.trim().split("\n"));
   const trainedAt = [...new Set(lines.map((line) => (JSON.parse(line) as { commit: string }).commit))];
   if (trainedAt.length === 1 && trainedAt[0] === measuredAt) return measuredAt;
   return `${measuredAt} (trained at ${trainedAt.join(", ")})`;

@@ -41,15 +41,19 @@ test("generated latents are standard normal", async () => {
   expect(Math.abs(variance - 1)).toBeLessThan(4 * Math.sqrt(2 / z.length));
 });
 
-test("reconstructions are decoded posterior means, beside their inputs", async () => {
+test("reconstructions are decoded codes, beside their inputs", async () => {
   const x = Float32Array.from([1, 2, 3, 9, 4, 5, 6, 9]);
   const result = await reconstruct(fakeInference(), x, 2);
   expect(result.inputs).toEqual(x);
   expect([...result.reconstructions]).toEqual([1, 2, 3, 6, 4, 5, 6, 15]);
+  const flowed = await reconstruct(fakeInference(10), x, 2);
+  expect([...flowed.reconstructions]).toEqual([11, 12, 13, 36, 14, 15, 16, 45]);
 });
 
-test("interpolation goes from one posterior mean to the other, ends included", async () => {
+test("interpolation goes from one code to the other, ends included", async () => {
   const ends = Float32Array.from([1, 0, 0, 0, 0, 2, 0, 0]);
+  const flowed = await interpolate(fakeInference(10), ends, { steps: 2 });
+  expect([...flowed.images]).toEqual([11, 10, 10, 31, 10, 12, 10, 32]);
   const linear = await interpolate(fakeInference(), ends, { steps: 3 });
   expect([...linear.images]).toEqual([1, 0, 0, 1, 0.5, 1, 0, 1.5, 0, 2, 0, 2]);
   const round = await interpolate(fakeInference(), ends, { steps: 3, path: "slerp" });

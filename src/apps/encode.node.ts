@@ -23,7 +23,10 @@ export interface EncodeRunResult {
   readonly latent: number;
 }
 
-/** Writes the posterior mean of each example of `data`: .npy float32 (count, latent), or .csv with row and label. */
+/**
+ * Writes the code of each example of `data`, which is the posterior mean, or where a flow takes it: .npy float32 (count,
+ * latent), or .csv with row and label.
+ */
 export async function encodeRun({ run, data, split = "all", out }: EncodeRunOptions): Promise<EncodeRunResult> {
   const format = extname(out).toLowerCase();
   if (format !== ".npy" && format !== ".csv") {
@@ -33,16 +36,16 @@ export async function encodeRun({ run, data, split = "all", out }: EncodeRunOpti
   try {
     const splits = await loadRunSplits(model, data);
     const rows: Row[] = [];
-    const means: Float32Array[] = [];
+    const codes: Float32Array[] = [];
     for (const part of split === "all" ? allOf(splits) : [splits[split]]) {
-      const { mean } = await encode(model, part);
+      const { code } = await encode(model, part);
       for (let row = 0; row < part.count; row++) {
-        means.push(mean.subarray(row * model.latent, (row + 1) * model.latent));
+        codes.push(code.subarray(row * model.latent, (row + 1) * model.latent));
         rows.push({ split: part.split, index: part.index[row]!, label: part.labels?.[row] });
       }
     }
     const order = split === "all" ? sourceOrder(rows) : Array.from(rows.keys());
-    const ordered = order.map((row) => means[row]!);
+    const ordered = order.map((row) => codes[row]!);
     await writeOutput(
       out,
       format === ".npy"
@@ -75,24 +78,24 @@ function sourceOrder(rows: readonly Row[]): number[] {
   return Array.from(rows.keys()).sort((a, b) => file(rows[a]!) - file(rows[b]!) || rows[a]!.index - rows[b]!.index);
 }
 
-function npyOf(means: readonly Float32Array[], latent: number): Uint8Array {
-  const values = new Float32Array(means.length * latent);
-  for (const [row, mean] of means.entries()) values.set(mean, row * latent);
-  return encodeNpy([means.length, latent], values);
+function npyOf(codes: readonly Float32Array[], latent: number): Uint8Array {
+  const values = new Float32Array(codes.length * latent);
+  for (const [row, code] of codes.entries()) values.set(code, row * latent);
+  return encodeNpy([codes.length, latent], values);
 }
 
 /** split,row,label,z0,z1,... with as many digits as a float32 needs. */
-function csvOf(means: readonly Float32Array[], rows: readonly Row[]): string {
+function csvOf(codes: readonly Float32Array[], rows: readonly Row[]): string {
   const labelled = rows.every(({ label }) => label !== undefined);
-  const latent = means[0]?.length ?? 0;
+  const latent = codes[0]?.length ?? 0;
   const head = ["split", "row", ...(labelled ? ["label"] : []), ...Array.from({ length: latent }, (_, j) => `z${j}`)];
-  const lines = means.map((mean, i) => {
+  const lines = codes.map((code, i) => {
     const { split, index, label } = rows[i]!;
     return [
       split,
       index,
       ...(labelled ? [label] : []),
-      ...Array.from(mean, (value) => Number(value.toPrecision(9))),
+      ...Array.from(code, (value) => Number(value.toPrecision(9))),
     ].join(",");
   });
   return `${[head.join(","), ...lines].join("\n")}\n`;

@@ -4,7 +4,7 @@ import { checkDataOf, checkModel } from "./check.ts";
 import { examplesOf } from "./examples.ts";
 
 /**
- * q(z|x) of every example of a data set, (count, latent) each, in its order. Grey levels enter as they are (v/255), not
+ * q(z|x) and the code of every example of a data set, (count, latent) each, in its order. Grey levels enter as they are (v/255), not
  * binarized, so that an example has one place in the latent space.
  * @throws DataError for data that are no data set, of another shape than the model's, or not finite
  */

@@ -39,7 +39,7 @@ const checkedRows = 7;
  * Writes encoder.onnx (x → mean, logvar) and decoder.onnx (z → mean, and the likelihood's parameters), each with a
  * dynamic batch, and loads them back in ONNX Runtime to compare them with the model. Where the posterior is no normal of
  * independent latents, the encoder also takes noise and gives z, a draw; where the prior is not the standard normal,
- * prior.onnx makes z of noise.
+ * prior.onnx makes z of noise; else a prior.onnx that lies in the folder is removed.
  * @throws RunError when they do not agree, and nothing is written; or when the folder cannot be written to
  */
 export async function exportOnnx(options: ExportOptions): Promise<ExportResult> {
@@ -56,6 +56,7 @@ export async function exportOnnx(options: ExportOptions): Promise<ExportResult> 
       );
     const folder = directoryStorage(out);
     for (const { name, bytes } of graphs) await folder.write(`${name}.onnx`, bytes);
+    if (!graphs.some(({ name }) => name === "prior")) await folder.remove("prior.onnx"); // of a model exported before
     return { files: graphs.map(({ name }) => join(out, `${name}.onnx`)), maxDifference };
   } finally {
     await model.close();

@@ -1,7 +1,7 @@
 import type { Config } from "../config.ts";
 import { staticSize } from "../graph/shape.ts";
 import { input } from "../graph/tensor.ts";
-import { flopsOf, layerOutputs, peakBytes, productsOf } from "../models/cost.ts";
+import { flopsOf, flopsOnce, layerOutputs, peakBytes, productsOf } from "../models/cost.ts";
 import { completeModel } from "../models/networks.ts";
 import { loadModel } from "../models/portable.ts";
 import { trainingStep } from "../models/step.ts";
@@ -20,7 +20,13 @@ export interface RunInspection {
   readonly layers: readonly LayerInspection[];
   readonly parameters: number;
   /** Floating-point operations of the matrix products for one example; a multiplication and an addition are two. */
-  readonly flops: { readonly encode: number; readonly decode: number; readonly trainingStep: number };
+  readonly flops: {
+    readonly encode: number;
+    readonly decode: number;
+    readonly trainingStep: number;
+    /** Of a training step, beside those of its examples: of the pseudo-inputs of a VampPrior. */
+    readonly trainingStepOnce: number;
+  };
   readonly bytes: {
     readonly weights: number;
     /** Weights, gradients, Adam's two moments, the best weights so far, the average where there is one. */
@@ -64,7 +70,10 @@ export async function inspectRun(run: string): Promise<RunInspection> {
     trained: { epoch: trained.epoch, step: trained.step, dataName: trained.dataName },
     layers,
     parameters,
-    flops: { encode: flopsOf(encoded), decode: flopsOf(decoded), trainingStep: flopsOf(step) },
+    flops: {
+      ...{ encode: flopsOf(encoded), decode: flopsOf(decoded) },
+      ...{ trainingStep: flopsOf(step), trainingStepOnce: flopsOnce(step) },
+    },
     bytes: {
       weights: parameters * 4,
       training: parameters * 4 * copies,

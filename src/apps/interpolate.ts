@@ -19,15 +19,15 @@ const schema = section({
   path: z.optional(choice(["linear", "slerp"])),
 } satisfies Record<keyof InterpolateOptions, z.ZodMiniType>);
 
-/** Decodes `steps` points from the first example's posterior mean to the second's. ends: (2, ...event). */
+/** Decodes `steps` points from the first example's code to the second's. ends: (2, ...event). */
 export async function interpolate(model: Inference, ends: Float32Array, options: InterpolateOptions): Promise<Images> {
   checkModel(model);
   checkOptions("interpolate", schema, options);
   const { steps, path = "linear" } = options;
   checkCount("interpolate", model, steps);
-  const { mean } = await model.encode(ends, 2);
-  const from = mean.subarray(0, model.latent);
-  const to = mean.subarray(model.latent);
+  const { code } = await model.encode(ends, 2);
+  const from = code.subarray(0, model.latent);
+  const to = code.subarray(model.latent);
   const z = new Float32Array(steps * model.latent);
   for (let step = 0; step < steps; step++) {
     z.set(

@@ -1,7 +1,7 @@
 import type { Inference } from "../models/inference.ts";
 import { checkModel } from "./check.ts";
 
-/** Inputs and what the model makes of them: means of p(x|z) at the posterior means. All (count, ...event). */
+/** Inputs and what the model makes of them: means of p(x|z) at their codes. All (count, ...event). */
 export interface Reconstructions {
   readonly inputs: Float32Array;
   readonly reconstructions: Float32Array;
@@ -12,6 +12,6 @@ export interface Reconstructions {
 /** x: (count, ...event). */
 export async function reconstruct(model: Inference, x: Float32Array, count: number): Promise<Reconstructions> {
   checkModel(model);
-  const { mean } = await model.encode(x, count);
-  return { inputs: x, reconstructions: await model.decode(mean, count), event: model.event, count };
+  const { code } = await model.encode(x, count);
+  return { inputs: x, reconstructions: await model.decode(code, count), event: model.event, count };
 }

@@ -10,9 +10,9 @@ export interface TraverseOptions {
   readonly dimensions: readonly number[];
   /** Images in a row, at least 2. */
   readonly steps: number;
-  /** From -range to +range standard deviations of the prior. */
+  /** From -range to +range, in standard deviations of the standard normal. */
   readonly range: number;
-  /** (latent): where the other dimensions stay. Default: the prior's mean, 0. */
+  /** (latent): where the other dimensions stay. Default: 0, the mean of a standard normal prior. */
   readonly start?: Float32Array;
 }
 

@@ -11,10 +11,11 @@ interface EncodeFlags {
 export function register(program: Command): void {
   const command = program
     .command("encode")
-    .summary("latent means of every example, to a file")
+    .summary("latent codes of every example, to a file")
     .description(
-      "Writes each example's posterior mean: .npy as float32 (examples, latent); .csv with a header, the split, the example's " +
-        "row in its source, its label where there is one, and a column a latent dimension.",
+      "Writes each example's code, its posterior mean, or where the posterior's flow takes that: .npy as float32 " +
+        "(examples, latent); .csv with a header, the split, the example's row in its source, its label where there is " +
+        "one, and a column a latent dimension.",
     )
     .argument("<run>", "the run directory")
     .argument("<data>", "an IDX file, a folder with MNIST's four files, or sprites")

@@ -54,3 +54,26 @@ test("one example has no standard error", () => {
   expect(head).toBe("made, all: 1 example, binarization none");
   expect(negElbo).toMatch(/^−ELBO +90\.25 +nats$/);
 });
+
+test("the bound of several draws has a name, and what is a mean over them says so", () => {
+  const figure = (mean: number, samples: number, unit: Figure["unit"] = "nats"): Figure => ({
+    ...{ mean, standardError: 0.5, unit, measure: "probability", examples: 1000, samples, binarization: "none" },
+  });
+  const evaluation: Evaluation = {
+    ...{ data: "made", split: "all", negElboNats: figure(90.25, 5), distortionNats: figure(70, 5) },
+    ...{ rateNats: figure(20.25, 5), negIwaeNats: figure(88.5, 5), bitsPerDim: figure(0.25, 5, "bits/dim") },
+    ...{ rateByLatentNats: null, activeLatents: null },
+  };
+  expect(evaluationLines(evaluation, 0.01).slice(2)).toEqual([
+    "−ELBO                90.25    ±0.50  nats      mean of 5 samples",
+    "  distortion         70.00    ±0.50  nats      mean of 5 samples",
+    "  rate               20.25    ±0.50  nats      mean of 5 samples",
+    "−IWAE bound          88.50    ±0.50  nats      5 samples",
+    "bits per dimension  0.2500  ±0.5000  bits/dim  mean of 5 samples",
+  ]);
+  const estimated = { ...evaluation, nllNats: figure(87, 100), bitsPerDim: figure(0.24, 100, "bits/dim") };
+  expect(evaluationLines(estimated, 0.01).slice(-2)).toEqual([
+    expect.stringMatching(/^bits per dimension .* {2}100 samples$/),
+    expect.stringMatching(/^−log p\(x\) .* {2}100 samples$/),
+  ]);
+});

@@ -76,6 +76,7 @@ const NAMES: Readonly<Record<string, string>> = {
   negElboNats: "−ELBO",
   distortionNats: "  distortion",
   rateNats: "  rate",
+  negIwaeNats: "−IWAE bound",
   nllNats: "−log p(x)",
   bitsPerDim: "bits per dimension",
   effectiveSampleSize: "effective sample size",
@@ -89,7 +90,7 @@ export function evaluationLines(evaluation: Evaluation, activeNats: number): str
     mean.toFixed(unit === "bits/dim" ? 4 : 2),
     standardError === null ? "" : `±${standardError.toFixed(unit === "bits/dim" ? 4 : 2)}`,
     unit === "bits/dim" && measure === "density" ? "bits/dim (density on the data's scale)" : unit,
-    samples > 1 ? `${formatCount(samples)} samples` : "",
+    samples > 1 ? `${isMeanOfDraws(name, evaluation) ? "mean of " : ""}${formatCount(samples)} samples` : "",
   ]);
   const { data, split, negElboNats, activeLatents, rateByLatentNats } = evaluation;
   const { examples, binarization, measure } = negElboNats;
@@ -112,6 +113,11 @@ const MEASURES: Readonly<Record<Figure["measure"], string>> = {
   density: ", density",
   "cross-entropy": ", cross-entropy (no likelihood)",
 };
+
+/** Whether more samples make the figure surer alone, and not another one. */
+function isMeanOfDraws(name: string, { nllNats }: Evaluation): boolean {
+  return ["negElboNats", "distortionNats", "rateNats", ...(nllNats ? [] : ["bitsPerDim"])].includes(name);
+}
 
 function isFigure(value: unknown): value is Figure {
   return typeof value === "object" && value !== null && "mean" in value && "standardError" in value;

@@ -11,10 +11,13 @@ interface ExportFlags {
 export function register(program: Command): void {
   const command = program
     .command("export")
-    .summary("encoder.onnx and decoder.onnx")
+    .summary("encoder, decoder and, if it is learned, the prior as ONNX files")
     .description(
       "Writes encoder.onnx (x → mean, logvar) and decoder.onnx (z → likelihood parameters) with a free batch size, " +
-        "and checks that ONNX Runtime computes with them what the model does.",
+        "and checks that ONNX Runtime computes with them what the model does. Of a posterior with a flow or a covariance " +
+        "the encoder also takes noise, standard normal numbers, and gives z, a draw of q(z|x). A learned prior becomes " +
+        "prior.onnx, which makes z of normal and, of a mixture, uniform numbers; without one, an earlier prior.onnx in " +
+        "the folder is removed.",
     )
     .argument("<run>", "the run directory")
     .requiredOption("--out <folder>", "the folder to write to; made if it is not there")

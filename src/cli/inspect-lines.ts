@@ -70,7 +70,7 @@ function runLines({ run, event, latent, trained, layers, parameters, flops, byte
       ["total", "", "", formatCount(parameters), formatCount(flops.encode + flops.decode)],
     ]),
     "",
-    `FLOPs for an example: encode ${formatCount(flops.encode)}, decode ${formatCount(flops.decode)}, training step ${formatCount(flops.trainingStep)}`,
+    `FLOPs for an example: encode ${formatCount(flops.encode)}, decode ${formatCount(flops.decode)}, training step ${formatCount(flops.trainingStep)}${flops.trainingStepOnce > 0 ? `, and ${formatCount(flops.trainingStepOnce)} for a batch` : ""}`,
     `memory: weights ${megabytes(bytes.weights)}, training ${megabytes(bytes.training)}, a batch of ${config.train.batchSize} ${megabytes(bytes.batch)}, what a step keeps of it about ${megabytes(bytes.activations)}`,
   ];
 }

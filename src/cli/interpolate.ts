@@ -29,7 +29,8 @@ export function register(program: Command): void {
     .command("interpolate")
     .summary("the way from one input to another")
     .description(
-      "Decodes points on the way from one example's posterior mean to another's, and shows them between the two.",
+      "Decodes points on the way from one example's code (its posterior mean, or where the posterior's flow takes that) " +
+        "to another's, and shows them between the two.",
     )
     .argument("<run>", "the run directory")
     .addOption(naturalNumber("--from <row>", "row of the first example in the split, from 0").default(0))

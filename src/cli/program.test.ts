@@ -1,8 +1,10 @@
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { RunError, UsageError } from "../errors.ts";
 import { nodeDevices } from "../runtime/devices.ts";
+import { objectiveName } from "../train/objective-name.ts";
 import type { TrainOptions, TrainResult } from "../train/train.node.ts";
 import { runCommandLine } from "./program.ts";
+import { resultLines } from "./train.ts";
 
 // The commands against a stand-in for the library: what they hand over, print and return.
 
@@ -42,6 +44,7 @@ const result: TrainResult = {
   step: 1650,
   seconds: 61,
   best: { epoch: 2, step: 1100, objectiveNats: 99.123, negElboNats: 99.123 },
+  objective: { kind: "elbo", beta: 1, schedule: { kind: "constant" } },
 };
 
 test("train hands its options over, and nothing that was not given", async () => {
@@ -63,6 +66,23 @@ test("train hands its options over, and nothing that was not given", async () =>
   expect(onProgress).toBeTypeOf("function");
   expect(stdout).toBe(
     "Finished after epoch 3, step 1,650, in 1m01s.\nBest validation −ELBO: 99.12 nats, after epoch 2.\nRun: run\n",
+  );
+});
+
+test("a result names what the best weights went by", () => {
+  const best = { epoch: 2, step: 1100, objectiveNats: 97.456, negElboNats: 99.123 };
+  const linesOf = (objective: TrainResult["objective"]) =>
+    resultLines({ ...result, stopped: "early", best, objective }, objectiveName(objective))
+      .slice(0, 2)
+      .join(" ");
+  const iwae = linesOf({ kind: "iwae", samples: 5, gradient: "dreg" });
+  expect(iwae).toMatch(/^Stopped early, as the validation −IWAE bound of 5 draws no longer got better, after epoch 3/);
+  expect(iwae).toMatch(/Best validation −IWAE bound of 5 draws: 97\.46 nats, after epoch 2\.$/);
+  expect(linesOf({ kind: "elbo", beta: 4, schedule: { kind: "constant" } })).toContain(
+    "Best validation distortion + 4·rate: 97.46 nats",
+  );
+  expect(linesOf({ kind: "capacity", gamma: 30, from: 0, to: 10, steps: 1 })).toContain(
+    "Best validation distortion + 30·|rate − 10|: 97.46 nats",
   );
 });
 

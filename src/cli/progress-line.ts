@@ -1,5 +1,5 @@
 import { formatCount, formatSeconds } from "./output.ts";
-import type { EpochEvent, Standing, StartEvent } from "./progress-state.ts";
+import { boundOf, type EpochEvent, type Standing, type StartEvent, type StepEvent } from "./progress-state.ts";
 
 export function startLine({ parameters, examples, resumedFrom }: StartEvent): string {
   const resumed = resumedFrom === undefined ? "" : `, resumed from step ${formatCount(resumedFrom)}`;
@@ -10,8 +10,12 @@ function of(value: number, total: number | null | undefined): string {
   return total ? `${formatCount(value)}/${formatCount(total)}` : formatCount(value);
 }
 
-function terms(row: { readonly negElboNats: number; readonly distortionNats: number; readonly rateNats: number }) {
-  return `${row.negElboNats.toFixed(2)} nats (distortion ${row.distortionNats.toFixed(2)}, rate ${row.rateNats.toFixed(2)})`;
+/** The bound that is trained, and the parts of −ELBO, which is named where it is another one. */
+function terms(row: Pick<StepEvent, "negElboNats" | "distortionNats" | "rateNats" | "negIwaeNats">): string {
+  const { name, nats } = boundOf(row);
+  const elbo = row.negIwaeNats === undefined ? "" : `−ELBO ${row.negElboNats.toFixed(2)}: `;
+  const parts = `${elbo}distortion ${row.distortionNats.toFixed(2)}, rate ${row.rateNats.toFixed(2)}`;
+  return `${name} ${nats.toFixed(2)} nats (${parts})`;
 }
 
 export function left(seconds: number | null): string {
@@ -22,7 +26,7 @@ export function stepLine({ start, step }: Standing): string {
   return joined([
     `epoch ${of(step.epoch, start?.epochs)}`,
     `step ${of(step.step, step.steps)}`,
-    `−ELBO ${terms(step)}`,
+    terms(step),
     `${formatCount(step.examplesPerSecond)} examples/s`,
     left(step.secondsLeft),
   ]);
@@ -32,8 +36,8 @@ export function epochLine({ row }: EpochEvent, standing: Standing | undefined): 
   return joined([
     `epoch ${of(row.epoch, standing?.start?.epochs)}`,
     `step ${of(row.step, standing?.start?.steps)}`,
-    `−ELBO ${terms(row.train)}`,
-    row.validation ? `validation ${row.validation.negElboNats.toFixed(2)}` : "",
+    terms(row.train),
+    row.validation ? `validation ${boundOf(row.validation).nats.toFixed(2)}` : "",
     `${formatCount(row.examplesPerSecond)} examples/s`,
     left(standing?.step.secondsLeft ?? null),
   ]);
@@ -49,12 +53,14 @@ export type Field = readonly [weight: number, text: string];
 /** What a bar's line says. The last one, which stays, tells of no time left. */
 export function barFields(standing: Standing, cells: number, ended: boolean): Field[] {
   const { start, step, validation, share } = standing;
+  const { name, nats } = boundOf(step);
+  const elbo = step.negIwaeNats === undefined ? "" : `−ELBO ${step.negElboNats.toFixed(2)} `;
   return [
     [5, `epoch ${of(step.epoch, start?.epochs)}`],
     [4, share === undefined ? "" : bar(share, cells)],
     [2, `step ${of(step.step, step.steps)}`],
-    [8, `−ELBO ${bold(step.negElboNats.toFixed(2))}`],
-    [3, `= ${step.distortionNats.toFixed(2)} + ${step.rateNats.toFixed(2)}`],
+    [8, `${name} ${bold(nats.toFixed(2))}`],
+    [3, `${elbo}= ${step.distortionNats.toFixed(2)} + ${step.rateNats.toFixed(2)}`],
     [6, validation === undefined ? "" : `val ${bold(validation.toFixed(2))}`],
     [1, `${formatCount(step.examplesPerSecond)} ex/s`],
     [7, ended ? "" : left(step.secondsLeft)],

@@ -4,12 +4,20 @@ export type StepEvent = Extract<ProgressEvent, { kind: "step" }>;
 export type StartEvent = Extract<ProgressEvent, { kind: "start" }>;
 export type EpochEvent = Extract<ProgressEvent, { kind: "epoch" }>;
 
+/** The bound that is trained, which is told first. */
+export function boundOf({ negElboNats, negIwaeNats }: Pick<StepEvent, "negElboNats" | "negIwaeNats">): {
+  readonly name: string;
+  readonly nats: number;
+} {
+  return negIwaeNats === undefined ? { name: "−ELBO", nats: negElboNats } : { name: "−IWAE bound", nats: negIwaeNats };
+}
+
 /** Where a run stands. */
 export interface Standing {
   readonly start: StartEvent | undefined;
   /** The newest step; at the end of an epoch, the numbers of its row. */
   readonly step: StepEvent;
-  /** Of the newest validation. */
+  /** Of the newest validation: what `boundOf` gives. */
   readonly validation: number | undefined;
   /** From 0 to 1, by steps or by minutes, whichever end is nearer. Undefined where the run has no such end. */
   readonly share: number | undefined;
@@ -30,7 +38,7 @@ export function progressState(): ProgressState {
       if (event.kind === "start") start = event;
       else if (event.kind === "step") step = event;
       else {
-        validation = event.row.validation?.negElboNats ?? validation;
+        if (event.row.validation) validation = boundOf(event.row.validation).nats;
         if (step) step = stepOf(event.row, step);
       }
     },

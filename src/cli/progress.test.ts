@@ -161,6 +161,26 @@ test("a terminal that does not know its width still gets its line", () => {
   expect(out.written.at(-1)).toContain("step 5/20");
 });
 
+test("with several draws the bound of them comes first, and −ELBO keeps its parts", () => {
+  const ofDraws = (event: ProgressEvent): ProgressEvent => {
+    if (event.kind === "step") return { ...event, negIwaeNats: 96.5 };
+    if (event.kind !== "epoch") return event;
+    const { train, validation } = event.row;
+    const row = { ...event.row, train: { ...train, negIwaeNats: 96.4 } };
+    return { ...event, row: { ...row, validation: validation && { ...validation, negIwaeNats: 97.1 } } };
+  };
+  const told = (bars: boolean) => {
+    const out = screen(200);
+    const progress = trainProgress(out, { bars, now: () => 0 });
+    for (const event of [start, step(5), epoch(1)]) progress.onProgress(ofDraws(event));
+    return out;
+  };
+  expect(told(false).written.at(-1)).toContain(
+    "−IWAE bound 96.40 nats (−ELBO 98.20: distortion 73.10, rate 25.10)  validation 97.10  ",
+  );
+  expect(seen(told(true))).toContain("−IWAE bound 96.40  −ELBO 98.20 = 73.10 + 25.10  val 97.10  ");
+});
+
 test("a resumed run says where it goes on", () => {
   const out = screen();
   trainProgress(out, { bars: false }).onProgress({ ...start, resumedFrom: 1650 });

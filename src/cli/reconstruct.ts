@@ -24,7 +24,10 @@ export function register(program: Command): void {
   const command = program
     .command("reconstruct")
     .summary("inputs over their reconstructions")
-    .description("Encodes the first examples, decodes their posterior means, and writes inputs over reconstructions.")
+    .description(
+      "Encodes the first examples, decodes their codes (posterior means, or where the posterior's flow takes those), and " +
+        "writes inputs over reconstructions.",
+    )
     .argument("<run>", "the run directory")
     .addOption(dataOption())
     .addOption(splitOption(SPLITS, "test"))

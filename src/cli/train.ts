@@ -129,7 +129,8 @@ async function trainCommand(data: string, flags: TrainFlags): Promise<void> {
     process.stderr.write(`Stopped by ${received} after step ${formatCount(result.step)}. To go on:\n  ${resume}\n`);
     process.exitCode = exitCodeOf(received);
   }
-  printResult(json, result, resultLines(result));
+  const { objectiveName } = await import("../train/objective-name.ts");
+  printResult(json, result, resultLines(result, objectiveName(result.objective)));
 }
 
 /** Loads ONNX Runtime while the data are read. What is wrong with it, or with the options, is told where it is needed. */
@@ -144,7 +145,8 @@ const limits = {
   minutes: "--minutes, which counts the minutes before as well",
 } as const;
 
-function resultLines(result: TrainResult): string[] {
+/** What became of a training, for people. @param objective what the best weights are chosen by, in symbols */
+export function resultLines(result: TrainResult, objective: string): string[] {
   if (result.steps === 0 && result.stopped !== "signal")
     return [
       `Nothing was left to do: the run had come to its end, at step ${formatCount(result.step)}. To train longer, resume with a higher ${limits[result.stopped]}.`,
@@ -152,12 +154,12 @@ function resultLines(result: TrainResult): string[] {
     ];
   const why = {
     finished: "Finished",
-    early: "Stopped early, as the validation ELBO no longer got better,",
+    early: `Stopped early, as the validation ${objective} no longer got better,`,
     minutes: "Stopped as the minutes were over",
     signal: "Stopped by a signal",
   }[result.stopped];
   const best = result.best
-    ? [`Best validation −ELBO: ${result.best.negElboNats.toFixed(2)} nats, after epoch ${result.best.epoch}.`]
+    ? [`Best validation ${objective}: ${result.best.objectiveNats.toFixed(2)} nats, after epoch ${result.best.epoch}.`]
     : [];
   return [
     `${why} after epoch ${result.epoch}, step ${formatCount(result.step)}, in ${formatSeconds(result.seconds)}.`,

@@ -1,6 +1,15 @@
 import { expect, test } from "vitest";
 import { traversalLines } from "./traverse.ts";
 
+test("where no dimension has a KL of its own, there is no column for it", () => {
+  const dimensions = [12, 3].map((dimension) => ({ dimension, klNats: null }));
+  expect(traversalLines({ file: "t.png", dimensions }).slice(2)).toEqual([
+    "row  dimension",
+    "1           12",
+    "2            3",
+  ]);
+});
+
 test("traverse tells the dimension of each row of its picture, and its KL", () => {
   const dimensions = [
     { dimension: 12, klNats: 3.456 },

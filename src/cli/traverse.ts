@@ -35,12 +35,20 @@ export function register(program: Command): void {
   const command = program
     .command("traverse")
     .summary("what each latent dimension does")
-    .description("Varies one latent dimension at a time, a row each, those with the most KL from the prior first.")
+    .description(
+      "Varies one latent dimension at a time, a row each: those with the most KL from the prior first, or, where the " +
+        "posterior or the prior of the model gives no KL of each, those whose codes vary most.",
+    )
     .argument("<run>", "the run directory")
     .addOption(positiveInteger("--steps <n>", "images in a row").default(11))
-    .addOption(positiveNumber("--range <s>", "from −s to +s standard deviations of the prior", MOST_RANGE).default(3))
+    .addOption(positiveNumber("--range <s>", "from −s to +s, in standard deviations of N(0, 1)", MOST_RANGE).default(3))
     .addOption(positiveInteger("--dimensions <n>", "rows (default: every latent dimension)"))
-    .addOption(naturalNumber("--example <row>", "start from this example's posterior mean (default: the prior's mean)"))
+    .addOption(
+      naturalNumber(
+        "--example <row>",
+        "start from this example's code (default: from 0, the mean of a standard normal prior)",
+      ),
+    )
     .addOption(dataOption())
     .addOption(splitOption(SPLITS, "test"))
     .option("--out <file.png>", "where to write (default: traversals.png in the run)")
@@ -59,16 +67,17 @@ export function register(program: Command): void {
   );
 }
 
-/** Which latent dimension each row of the picture shows, and its KL. */
+/** Which latent dimension each row of the picture shows, and its KL where it has one. */
 export function traversalLines({ dimensions, file }: Pick<TraversalResult, "dimensions" | "file">): string[] {
   const rows = dimensions.map(({ dimension, klNats }, i) => [
     String(i + 1),
     String(dimension),
-    klNats?.toFixed(2) ?? "",
+    ...(klNats === null ? [] : [klNats.toFixed(2)]),
   ]);
+  const heads = dimensions.some(({ klNats }) => klNats !== null) ? ["KL (nats)"] : [];
   return [
     `${dimensions.length} ${dimensions.length === 1 ? "latent dimension" : "latent dimensions"}: ${file}`,
     "",
-    ...tableLines([["row", "dimension", "KL (nats)"], ...rows]),
+    ...tableLines([["row", "dimension", ...heads], ...rows]),
   ];
 }

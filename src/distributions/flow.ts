@@ -30,6 +30,7 @@ export function flowPosterior(start: Posterior, flow: Flow, context?: Tensor): P
       const { z, logDet } = flow.forward(first.z, context);
       return { z, logProb: sub(first.logProb, logDet) };
     },
+    flowed: () => flow.forward(start.base.mean, context).z,
     ...(inverse && logProb
       ? {
           logProb: (z: Tensor) => {

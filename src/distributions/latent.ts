@@ -20,6 +20,8 @@ export interface Posterior {
   readonly noiseWidth: number;
   /** @param noise (rows, noiseWidth), or (k, rows, noiseWidth) for k draws of each row */
   draw(noise: Tensor): Draws;
+  /** Where a flow takes the mean of `base`, which is the draw without noise: (rows, d). Absent where there is no flow. */
+  flowed?(): Tensor;
   /** log q(z|x) of any z (rows, d) or (k, rows, d); absent where a flow has no exact inverse. */
   logProb?(z: Tensor): Tensor;
   /** KL(q ‖ N(0, I)) of each row: (rows). Where it is absent, log q(z|x) − log p(z) of a draw estimates it. */

@@ -51,13 +51,10 @@ export async function elboScorer(
 ): Promise<ElboScorer> {
   const { event, latent, noiseWidth } = vae;
   const samples = drawsOf(objective);
+  // Only the gradient of the other is another one, and it takes log q(z|x) of z anew.
+  const scored: ObjectiveConfig = objective.kind === "iwae" ? { ...objective, gradient: "reparameterized" } : objective;
   const x = input("x", ["batch", ...event]);
-  const { negElboNats, distortionNats, rateNats, negIwaeNats } = exampleTerms(
-    vae,
-    objective,
-    x,
-    noiseInput(vae, objective),
-  );
+  const { negElboNats, distortionNats, rateNats, negIwaeNats } = exampleTerms(vae, scored, x, noiseInput(vae, scored));
   const perLatent = vae.prior().kind === "standard" ? vae.posterior(x).klStandardByLatent?.() : undefined; // (batch, latent)
   const graph = {
     ...{ negElboNats, distortionNats, rateNats },

@@ -5,7 +5,7 @@ import type { Examples } from "../data/dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { elboScorer } from "./elbo.ts";
-import { evaluateModel } from "./evaluate.ts";
+import { evaluateModel, scoreModel } from "./evaluate.ts";
 import { countActive, meanAndError } from "./figures.ts";
 import { importanceLikelihood } from "./likelihood.ts";
 
@@ -93,6 +93,32 @@ test("every figure says unit, measure, examples, samples and binarization, and b
   expect(again).toEqual(evaluation);
   const other = await evaluateModel(model, await cpuBackend(1), data, { samples: 5, seed: 1 });
   expect(other.nllNats!.mean).not.toBe(evaluation.nllNats!.mean);
+});
+
+test("the figures are the means of the scores by example, which say what they are of", async () => {
+  const model = untrained({ model: { latent: 2, encoder: { hidden: [5] } }, objective: { kind: "iwae" } }, [3]);
+  const data = { ...floats([0, 1, 1, 0.2, 0, 0.9], [3]), index: Uint32Array.of(4, 9) };
+  const backend = await cpuBackend(1);
+  const scores = await scoreModel(model, backend, data, { samples: 4, seed: 2 });
+  expect(scores).toMatchObject({ data: "test", split: "test", measure: "probability", binarization: "dynamic" });
+  expect(scores).toMatchObject({ seed: 2, samples: 4, index: data.index });
+  const figures = await evaluateModel(model, backend, data, { samples: 4, seed: 2 });
+  for (const name of ["negElboNats", "distortionNats", "rateNats", "negIwaeNats", "nllNats"] as const)
+    expect(figures[name]).toMatchObject(meanAndError(scores[name]!));
+  const { samples, nllNats, effectiveSampleSize } = await scoreModel(model, backend, data);
+  expect([samples, nllNats, effectiveSampleSize]).toEqual([undefined, undefined, undefined]);
+});
+
+test("a figure says how many draws of each example it is of", async () => {
+  const model = untrained({ model: { latent: 2, encoder: { hidden: [5] } }, objective: { kind: "iwae" } }, [3]);
+  const [backend, data] = [await cpuBackend(1), floats([0, 1, 1], [3])];
+  const drawn = async (samples?: number) => {
+    const figures = await evaluateModel(model, backend, data, samples === undefined ? {} : { samples });
+    const names = ["negElboNats", "distortionNats", "rateNats", "negIwaeNats", "bitsPerDim", "nllNats"] as const;
+    return names.map((name) => figures[name]?.samples);
+  };
+  expect(await drawn()).toEqual([5, 5, 5, 5, 5, undefined]);
+  expect(await drawn(7)).toEqual([5, 5, 5, 5, 7, 7]);
 });
 
 test("the bounds of the first examples are the same to the bit however many are evaluated", async () => {

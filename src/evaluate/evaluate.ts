@@ -57,8 +57,8 @@ export interface Evaluation {
   readonly activeLatents: number | null;
 }
 
-/** Always so many rows, the last ones padding: the last bits of a row's score may depend on it. */
-const batchSize = 200;
+/** Always so many rows of the decoder, the last ones padding: the last bits of a row's score may depend on it. */
+const rowsAtOnce = 200;
 
 /**
  * Scores each example of a data set: the ELBO with its parts, and −log p(x) when importance samples are asked for.
@@ -85,6 +85,7 @@ export async function scoreModel(
       `samples: the model's Bernoulli likelihood is of 0 and 1, ${data.name} has values between them, and with data.binarization "none" its score is a cross-entropy: there is no likelihood for importance samples to estimate. Evaluate a run trained with data.binarization "static" or "dynamic", or leave the samples out`,
     );
   const score = { binarization, seed, purpose: data.split, signal };
+  const batchSize = Math.max(1, Math.floor(rowsAtOnce / drawsOf(config.objective)));
   const scorer = await elboScorer(backend, vae, weights, batchSize, config.objective);
   const elbo = await scorer.score(data, score).finally(() => scorer.release());
   const likelihood = samples === undefined ? {} : await estimate(data, { ...score, samples, onProgress });
@@ -106,8 +107,10 @@ export async function evaluateModel(
 
 /** The figures that the scores of a model make. */
 export function evaluationOf({ description, vae }: PortableModel, scores: ModelScores): Evaluation {
-  const { measure, binarization, nllNats, effectiveSampleSize, samples = 1 } = scores;
-  const figure = (values: Float64Array, unit: Figure["unit"], samples = 1): Figure => ({
+  const { measure, binarization, nllNats, effectiveSampleSize } = scores;
+  const draws = drawsOf(description.config.objective);
+  const samples = scores.samples ?? draws; // of the bits: as of what they are made from
+  const figure = (values: Float64Array, unit: Figure["unit"], samples = draws): Figure => ({
     ...meanAndError(values),
     unit,
     measure,
@@ -118,14 +121,13 @@ export function evaluationOf({ description, vae }: PortableModel, scores: ModelS
   const dimensions = staticSize(vae.event);
   const bits = (nllNats ?? scores.negElboNats).map((nats) => nats / (Math.LN2 * dimensions));
   const rateByLatentNats = scores.rateByLatent ? [...scores.rateByLatent] : null;
-  const draws = drawsOf(description.config.objective);
   return {
     data: scores.data,
     split: scores.split,
     negElboNats: figure(scores.negElboNats, "nats"),
     distortionNats: figure(scores.distortionNats, "nats"),
     rateNats: figure(scores.rateNats, "nats"),
-    ...(scores.negIwaeNats ? { negIwaeNats: figure(scores.negIwaeNats, "nats", draws) } : {}),
+    ...(scores.negIwaeNats ? { negIwaeNats: figure(scores.negIwaeNats, "nats") } : {}),
     ...(nllNats ? { nllNats: figure(nllNats, "nats", samples) } : {}),
     bitsPerDim: figure(bits, "bits/dim", samples),
     ...(effectiveSampleSize ? { effectiveSampleSize: figure(effectiveSampleSize, "samples", samples) } : {}),

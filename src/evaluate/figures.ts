@@ -12,7 +12,7 @@ export interface Figure {
   readonly unit: "nats" | "bits/dim" | "samples";
   readonly measure: Measure;
   readonly examples: number;
-  /** Samples of the latents for each example. */
+  /** Draws of the latents for each example: k of a bound of several, else how many the figure is the mean over. */
   readonly samples: number;
   readonly binarization: "none" | "static" | "dynamic";
 }

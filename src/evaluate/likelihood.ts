@@ -65,22 +65,33 @@ export async function likelihoodScorer(
   parameters: Readonly<Record<string, Float32Array>>,
   samples: number,
 ): Promise<LikelihoodScorer> {
-  const heads = {
-    ...prefixed("q", vae.posteriorHead(input("x", ["batch", ...vae.event]))),
-    ...prefixed("p", vae.priorHead()),
-  };
-  const encoder = await compile(backend, heads);
-  const programs: ChunkProgram[] = [];
+  const compiled: Program[] = [];
   const release = async () => {
-    await Promise.all([encoder, ...programs.map(({ program }) => program)].map((program) => program.release()));
+    await Promise.all(compiled.map((program) => program.release()));
   };
+  const program = async (outputs: Readonly<Record<string, Tensor>>): Promise<Program> => {
+    compiled.push(await compile(backend, outputs));
+    return compiled.at(-1)!;
+  };
+  const priorHead = prefixed("p", vae.priorHead());
   try {
-    for (const k of chunksOf(samples)) programs.push({ k, program: await compile(backend, chunkOutputs(vae, k)) });
-    return { score: streaming(vae, parameters, samples, encoder, programs), release };
+    const heads = {
+      encoder: await program(prefixed("q", vae.posteriorHead(input("x", ["batch", ...vae.event])))),
+      prior: Object.keys(priorHead).length === 0 ? undefined : await program(priorHead),
+    };
+    const chunks: ChunkProgram[] = [];
+    for (const k of chunksOf(samples)) chunks.push({ k, program: await program(chunkOutputs(vae, k)) });
+    return { score: streaming(vae, parameters, samples, heads, chunks), release };
   } catch (error) {
     await release();
     throw error;
   }
+}
+
+/** What the draws have in common: of each example; and of all of them, where the prior computes anything for that. */
+interface Heads {
+  readonly encoder: Program;
+  readonly prior: Program | undefined;
 }
 
 interface ChunkProgram {
@@ -99,14 +110,15 @@ function streaming(
   vae: Vae,
   parameters: Readonly<Record<string, Float32Array>>,
   samples: number,
-  encoder: Program,
+  { encoder, prior }: Heads,
   programs: readonly ChunkProgram[],
 ): LikelihoodScorer["score"] {
   const { event, noiseWidth } = vae;
   const rows = examplesAtOnce(samples);
   const size = staticSize(event);
   const noiseFloats = programs.reduce((total, { k }) => total + k * rows * noiseWidth + 16, 0);
-  const headFloats = encoder.outputs.reduce((total, { shape }) => total + sizeAt(shape, rows) + 16, 0);
+  const common = [...encoder.outputs, ...(prior?.outputs ?? [])];
+  const headFloats = common.reduce((total, { shape }) => total + sizeAt(shape, rows) + 16, 0);
   const kernels = createKernels(4 * (rows * (size + 3) + noiseFloats + headFloats) + batchBytes(rows, size) + 64 * 16);
   const arrays: BatchArrays = {
     kernels,
@@ -117,11 +129,11 @@ function streaming(
     noiseWidth,
     samples: 1,
   };
-  const heads = Object.fromEntries(
-    encoder.outputs.map(({ name, shape }) => [name, kernels.float32(sizeAt(shape, rows))]),
-  );
+  const heads = Object.fromEntries(common.map(({ name, shape }) => [name, kernels.float32(sizeAt(shape, rows))]));
+  const headsOf = ({ outputs }: Program) => Object.fromEntries(outputs.map(({ name }) => [name, heads[name]!]));
   const sums = { total: kernels.float32(rows), squares: kernels.float32(rows) };
-  const encode = encoder.bind(rows, { ...parameters, x: arrays.x }, heads);
+  const encode = encoder.bind(rows, { ...parameters, x: arrays.x }, headsOf(encoder));
+  const computePrior = prior?.bind(rows, parameters, headsOf(prior));
   const runs = programs.map(({ k, program }) => {
     const noise = kernels.float32(k * rows * noiseWidth);
     return { k, noise, run: program.bind(rows, { ...parameters, ...heads, x: arrays.x, noise }, sums) };
@@ -132,6 +144,7 @@ function streaming(
     const fill = batchFiller(data, arrays, options);
     const key = siteKey(seed, `importance/${purpose}`);
     const scores = { nllNats: new Float64Array(data.count), effectiveSampleSize: new Float64Array(data.count) };
+    await computePrior?.();
     for (let from = 0; from < data.count; from += rows) {
       const count = Math.min(rows, data.count - from);
       fill(

@@ -12,6 +12,12 @@ import {
 import { formatShape, type Shape, sameShape, staticSize } from "./shape.ts";
 import { type Dtype, type Emitter, isLeaf, type OnnxAttribute, type Tensor } from "./tensor.ts";
 
+/**
+ * Raised whenever a graph is computed otherwise than before, so that the last bits of its results may differ: other
+ * operators for the same tensors, or another order of sums. A run's record has it.
+ */
+export const loweringVersion = 1;
+
 export type Precision = "float32" | "float64";
 
 export interface Signature {

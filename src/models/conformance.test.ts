@@ -173,11 +173,11 @@ const posteriorRow = (name: string, posterior: Posterior): Row => ({
   config: withModel({ posterior }),
   data: binary,
 });
-const priorRow = (name: string, prior: Prior): Row => ({ name, config: withModel({ prior }), data: binary });
+const priorRow = (name: string, prior: Prior, data = binary): Row => ({ name, config: withModel({ prior }), data });
 const iwaeRow = (name: string, objective: PartialConfig["objective"], model?: PartialConfig["model"]): Row => ({
   name,
   config: { ...withModel(model ?? {}), objective: { kind: "iwae", ...objective } },
-  data: binary,
+  data: model?.prior?.kind === "vampprior" ? unit : binary,
 });
 /** Smooth, as the gradient check wants it. */
 const ofFlow = { steps: 2, hidden: [3], activation: "tanh" as const };
@@ -198,26 +198,43 @@ const posteriorRows: readonly Row[] = [
 const priorRows: readonly Row[] = [
   priorRow("mixture prior", { kind: "mixture", components: 3 }),
   priorRow("mixture prior, other components", { kind: "mixture", components: 2 }),
-  priorRow("VampPrior", { kind: "vampprior", components: 3 }),
-  priorRow("VampPrior, other components", { kind: "vampprior", components: 2 }),
+  // Pseudo-inputs that start at 0 or 1 would lie on the kink of what holds them there, for the gradient check.
+  priorRow("VampPrior", { kind: "vampprior", components: 3 }, unit),
+  priorRow("VampPrior, other components", { kind: "vampprior", components: 2 }, unit),
+  priorRow("VampPrior, other start", { kind: "vampprior", components: 3, start: "random" }, unit),
   priorRow("coupling prior", { kind: "realnvp", ...ofFlow }),
   priorRow("coupling prior, other steps", { kind: "realnvp", ...ofFlow, steps: 1 }),
   priorRow("masked autoregressive prior", { kind: "maf", ...ofFlow }),
   priorRow("masked autoregressive prior, other layers", { kind: "maf", ...ofFlow, hidden: [4] }),
 ];
 
+/** Each flow that is made of networks, with each of its options, and with other networks than those of the rows above. */
+const flowOptions: readonly Row[] = [{ steps: 3 }, { hidden: [5] }, { activation: "elu" as const }].flatMap(
+  (options) => {
+    const flow = { ...ofFlow, ...options };
+    const name = JSON.stringify(options);
+    return [
+      posteriorRow(`coupling flow, ${name}`, { flow: { kind: "realnvp", ...flow } }),
+      posteriorRow(`inverse autoregressive flow, ${name}`, { flow: { kind: "iaf", ...flow } }),
+      priorRow(`coupling prior, ${name}`, { kind: "realnvp", ...flow }),
+      priorRow(`masked autoregressive prior, ${name}`, { kind: "maf", ...flow }),
+    ];
+  },
+);
+
 const iwaeRows: readonly Row[] = [
   iwaeRow("iwae", {}),
   iwaeRow("iwae, 3 draws", { samples: 3 }),
   iwaeRow("iwae, dreg", { gradient: "dreg" }),
   iwaeRow(
-    "iwae, flow and VampPrior",
+    "iwae, flow and masked autoregressive prior",
     { samples: 2 },
     {
       posterior: { flow: { kind: "iaf", ...ofFlow } },
-      prior: { kind: "vampprior", components: 2 },
+      prior: { kind: "maf", ...ofFlow },
     },
   ),
+  iwaeRow("iwae, dreg, VampPrior", { samples: 2, gradient: "dreg" }, { prior: { kind: "vampprior", components: 2 } }),
   iwaeRow(
     "iwae, dreg, full covariance, coupling prior",
     { samples: 2, gradient: "dreg" },
@@ -307,7 +324,8 @@ const statisticsOf = (row: Row): DataStatistics => {
   const mean = Float32Array.from({ length: size }, (_, j) =>
     data.reduce((sum, x, i) => (i % size === j ? sum + x / rows : sum), 0),
   );
-  return { mean, variance: data.reduce((sum, x, i) => sum + (x - mean[i % size]!) ** 2 / data.length, 0) };
+  const variance = data.reduce((sum, x, i) => sum + (x - mean[i % size]!) ** 2 / data.length, 0);
+  return { mean, variance, examples: (count) => data.slice(0, count * size) };
 };
 
 const prepare = (row: Row): { config: Config; vae: Vae } => {
@@ -555,6 +573,7 @@ test("every option changes the loss, by the fourth step at the latest", async ()
       likelihoodRow(`Poisson, bits as ${values}`, { kind: "poisson", values }, binary),
       likelihoodRow(`negative binomial, bits as ${values}`, { kind: "negative-binomial", values }, binary),
     ]),
+    ...flowOptions,
     residual(", pooled", { sampling: "pooled" }),
     residual(", more blocks", { blocks: 2 }),
     residual(", more blocks in one level", { blocks: [1, 2] }),

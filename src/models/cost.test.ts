@@ -9,7 +9,8 @@ import { constant, input, labelled, parameter } from "../graph/tensor.ts";
 import { conv } from "../nn/conv.ts";
 import { weightNormalized } from "../nn/normalization-weight.ts";
 import { parameterTree } from "../nn/parameters.ts";
-import { flopsOf, layerOutputs, peakBytes, productsOf, rowsWithin } from "./cost.ts";
+import { flopsOf, flopsOnce, layerOutputs, peakBytes, productsOf, rowsWithin } from "./cost.ts";
+import { loadParts } from "./parts.ts";
 import { trainingStep } from "./step.ts";
 import { buildVae } from "./vae.ts";
 
@@ -21,9 +22,9 @@ test("a product is two operations for each number that it sums, and belongs to t
   const y = matmul(exp(h), exp(turned), { transposeB: true });
   const own = matmul(y, h, { transposeA: true });
   expect(productsOf([own])).toEqual([
-    { flops: 2 * 3 * 5, parameter: "a.weight" },
-    { flops: 2 * 5 * 4, parameter: "b.weight" },
-    { flops: 2 * 4 * 5, parameter: undefined },
+    { flops: 2 * 3 * 5, perExample: true, parameter: "a.weight" },
+    { flops: 2 * 5 * 4, perExample: true, parameter: "b.weight" },
+    { flops: 2 * 4 * 5, perExample: true, parameter: undefined },
   ]);
   expect(flopsOf([own, y])).toBe(2 * (15 + 20 + 20));
 });
@@ -31,10 +32,16 @@ test("a product is two operations for each number that it sums, and belongs to t
 test("a convolution is its output times its window; layers are found with what they give", () => {
   const image = input("image", ["batch", 8, 6, 2]);
   const down = conv2d(image, parameter("down.weight", [4, 4, 2, 3]), { stride: 2, padding: 1 });
-  expect(productsOf([down])).toEqual([{ flops: 2 * (4 * 3 * 3) * (4 * 4 * 2), parameter: "down.weight" }]);
+  expect(productsOf([down])).toEqual([
+    { flops: 2 * (4 * 3 * 3) * (4 * 4 * 2), perExample: true, parameter: "down.weight" },
+  ]);
   const up = convTranspose2d(down, parameter("up.weight", [2, 2, 2, 3]), { stride: 2 });
   // windows that do not overlap: as many products as the convolution, of which this is the mirror
-  expect(productsOf([up]).at(-1)).toEqual({ flops: 2 * (4 * 3 * 3) * (2 * 2 * 2), parameter: "up.weight" });
+  expect(productsOf([up]).at(-1)).toEqual({
+    flops: 2 * (4 * 3 * 3) * (2 * 2 * 2),
+    perExample: true,
+    parameter: "up.weight",
+  });
   expect([...layerOutputs([up])]).toEqual([
     ["down.weight", [4, 3, 3]],
     ["up.weight", [8, 6, 2]],
@@ -46,7 +53,7 @@ test("a weight in two parameters, a direction and a length, is one layer's", () 
   const layer = conv(weightNormalized(root.at("a")), 2, 3, { kernel: 3, padding: "same", initialization: "he" });
   const y = layer(input("image", ["batch", 4, 5, 2]));
   expect([...layerOutputs([y])]).toEqual([["a.weight", [4, 5, 3]]]);
-  expect(productsOf([y])).toEqual([{ flops: 2 * (4 * 5 * 3) * 18, parameter: "a.weight" }]);
+  expect(productsOf([y])).toEqual([{ flops: 2 * (4 * 5 * 3) * 18, perExample: true, parameter: "a.weight" }]);
 });
 
 test("operations of a dense VAE are those of its matrices: forward once, back twice but for the data", () => {
@@ -74,4 +81,21 @@ test("rows are halved until they fit, down to one", () => {
   expect(rowsWithin(outputs, 128, 128 * 24)).toBe(128);
   expect(rowsWithin(outputs, 128, 128 * 24 - 1)).toBe(64);
   expect(rowsWithin(outputs, 128, 0)).toBe(1);
+});
+
+test("what a batch takes once, as of the pseudo-inputs of a prior, is no cost of its examples", async () => {
+  const costOf = async (prior: { kind: "standard-normal" } | { kind: "vampprior"; components: number }) => {
+    const { model, objective } = parseConfig({ model: { latent: 2, encoder: { hidden: [5] }, prior } }, "test");
+    await loadParts(model);
+    const step = trainingStep(buildVae(model, [7]), objective);
+    return [flopsOf(step), flopsOnce(step)];
+  };
+  const [flops] = await costOf({ kind: "standard-normal" });
+  expect(await costOf({ kind: "standard-normal" })).toEqual([flops, 0]);
+  // Forward once, back twice: of an example its distances from all components, once for all what the encoder makes of
+  // these, which unlike data have a gradient.
+  expect(await costOf({ kind: "vampprior", components: 50 })).toEqual([
+    flops! + 3 * 2 * (4 * 50),
+    3 * 2 * 50 * (7 * 5 + 5 * 4),
+  ]);
 });

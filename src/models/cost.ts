@@ -9,8 +9,10 @@ import { weightOf } from "../nn/parameters.ts";
 
 /** A matrix product of a graph. */
 interface Product {
-  /** Floating-point operations for one example; a multiplication and an addition are two. */
+  /** Floating-point operations, for one example or for any number; a multiplication and an addition are two. */
   readonly flops: number;
+  /** Whether each example takes as many; else the batch does, as of the pseudo-inputs of a prior. */
+  readonly perExample: boolean;
   /** The weight that one of the operands is, or is made of alone. */
   readonly parameter: string | undefined;
 }
@@ -24,14 +26,22 @@ export function productsOf(outputs: readonly Tensor[]): Product[] {
     if (summed === undefined) return [];
     const operands = tensor.inputs.slice(0, 2).map((operand) => sources.get(operand)!);
     const parameter = operands.find(({ kind }) => kind === "parameter")?.path;
-    return [{ flops: 2 * sizeAt([...tensor.shape, summed], 1), parameter }];
+    const sizes = [...tensor.shape, summed];
+    return [{ flops: 2 * sizeAt(sizes, 1), perExample: sizes.some(isSymbolic), parameter }];
   });
 }
 
-/** Floating-point operations of the matrix products that some tensors take, for one example. */
+/** Floating-point operations of the matrix products that some tensors take for each example. */
 export function flopsOf(outputs: readonly Tensor[]): number {
-  return productsOf(outputs).reduce((total, { flops }) => total + flops, 0);
+  return totalFlops(productsOf(outputs).filter(({ perExample }) => perExample));
 }
+
+/** The same of those that a batch takes once, however many examples it has. */
+export function flopsOnce(outputs: readonly Tensor[]): number {
+  return totalFlops(productsOf(outputs).filter(({ perExample }) => !perExample));
+}
+
+const totalFlops = (products: readonly Product[]) => products.reduce((total, { flops }) => total + flops, 0);
 
 /** The axis that a product sums over; none for other operators. A transposed convolution is composed of others. */
 export function summedAxis({ operator, inputs: [a, , seen], attributes }: Tensor): Dim | undefined {

@@ -1,10 +1,14 @@
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { untrained } from "../../test/models.ts";
-import type { PartialConfig } from "../config.ts";
+import { evaluate, furthest } from "../../test/numeric.ts";
+import { type PartialConfig, parseConfig } from "../config.ts";
+import { input } from "../graph/tensor.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { inference } from "./inference.ts";
 import { loadNetworks } from "./networks.ts";
+import { loadParts } from "./parts.ts";
+import type { PortableModel } from "./portable.ts";
 
 const model = untrained({ model: { latent: 3, encoder: { hidden: [40] } } }, [7, 9]);
 
@@ -92,4 +96,86 @@ test("a call that fails does not fail the one that waits behind it", async () =>
   const [first, second] = await Promise.allSettled([used.encode(x, 1), used.encode(x, 1)]);
   expect([first.status, second.status]).toEqual(["rejected", "fulfilled"]);
   await used.close();
+});
+
+/** A model of seven numbers and three latents, whose weights have left where they start. */
+async function moved(model: PartialConfig["model"]): Promise<PortableModel> {
+  const config = { model: { latent: 3, encoder: { hidden: [5] }, ...model } };
+  await loadParts(parseConfig(config).model);
+  const start = untrained(config, [7]);
+  const away = Object.entries(start.weights).map(([path, values]) => [
+    path,
+    values.map((value, i) => value + Math.sin(3 * i + path.length) / 3),
+  ]);
+  return { ...start, weights: Object.fromEntries(away) };
+}
+
+type Flow = NonNullable<NonNullable<NonNullable<PartialConfig["model"]>["posterior"]>["flow"]>;
+
+const sevens = Float32Array.from({ length: 6 * 7 }, (_, i) => ((i * 7919) % 101) / 100);
+
+test.each<Flow>([{ kind: "planar" }, { kind: "realnvp", hidden: [6] }, { kind: "iaf", hidden: [6] }])(
+  "a code is where the flow $kind takes the mean: the draw without noise",
+  async (flow) => {
+    const model = await moved({ posterior: { covariance: "full", flow } });
+    const used = inference(model, await cpuBackend(1));
+    const { mean, logvar, code } = await used.encode(sevens, 6);
+    await used.close();
+    const posterior = model.vae.posterior(input("x", ["batch", 7]));
+    const { z } = posterior.draw(input("noise", ["batch", posterior.noiseWidth]));
+    const noise = new Float32Array(6 * posterior.noiseWidth);
+    const expected = await evaluate(
+      { z, mean: posterior.base.mean, logvar: posterior.base.logvar },
+      { ...model.weights, x: sevens, noise },
+      "float32",
+    );
+    expect(furthest(mean, expected.mean!)).toBeLessThan(1e-5);
+    expect(furthest(logvar, expected.logvar!)).toBeLessThan(1e-5);
+    expect(furthest(code, expected.z!)).toBeLessThan(1e-5);
+    expect(furthest(code, mean)).toBeGreaterThan(0.05);
+  },
+);
+
+test("without a flow a code is the mean", async () => {
+  const used = inference(await moved({ posterior: { covariance: "rank-one" } }), await cpuBackend(1));
+  const { mean, code } = await used.encode(sevens, 6);
+  expect(code).toBe(mean);
+  await used.close();
+});
+
+test("a planar flow takes each row its own way", async () => {
+  const used = inference(await moved({ posterior: { flow: { kind: "planar", steps: 1 } } }), await cpuBackend(1));
+  const { mean, code } = await used.encode(sevens, 6);
+  await used.close();
+  // One step moves z along û: with planes that all rows have in common, all ways would be parallel.
+  const way = (row: number) => [0, 1, 2].map((j) => code[3 * row + j]! - mean[3 * row + j]!);
+  const [[a, b], [c, d]] = [way(0), way(1)] as [number[], number[]] as [[number, number], [number, number]];
+  expect(Math.abs(a * d - b * c)).toBeGreaterThan(1e-3 * Math.hypot(a, b) * Math.hypot(c, d));
+});
+
+describe("a prior that is learned", () => {
+  const rows = 3000; // many programs' worth
+  const [normal, uniform] = [new Float32Array(rows * 3).fill(0.5), new Float32Array(rows).fill(0.5)];
+  const mixture = () => moved({ prior: { kind: "mixture", components: 4 } });
+
+  test("a draw under way is waited for, and none begins after the close", async () => {
+    const used = inference(await mixture(), await cpuBackend(1));
+    const drawn = used.prior.draw(normal, uniform, rows);
+    const closing = used.close();
+    await expect(used.prior.draw(normal, uniform, rows)).rejects.toThrow("the model is closed");
+    await closing;
+    const z = await drawn;
+    expect([...z.slice(-3)]).toEqual([...z.slice(0, 3)]);
+    await expect(used.prior.draw(normal, uniform, rows)).rejects.toThrow("the model is closed");
+  });
+
+  test("one that does not compile fails the draw, and not the close", async () => {
+    const failing: Backend = {
+      ...(await cpuBackend(1)),
+      compile: () => Promise.reject(new Error("no memory")),
+    };
+    const used = inference(await mixture(), failing);
+    await expect(used.prior.draw(normal, uniform, rows)).rejects.toThrow("no memory");
+    await used.close();
+  });
 });

@@ -9,10 +9,13 @@ import type { PortableModel } from "./portable.ts";
 import { type PriorSampler, priorSampler } from "./prior-sampler.ts";
 import { openRows, type RowNetwork, type RowRunner, type RowSharing, type RowValues, rowNetwork } from "./rows.ts";
 
-/** Parameters of q(z|x), (rows, latent) each. */
+/** q(z|x) of some rows, (rows, latent) each. */
 export interface Posteriors {
+  /** Mean and log-variance of the normal; with a flow, of what goes into it. */
   readonly mean: Float32Array;
   readonly logvar: Float32Array;
+  /** A place in the latent space for each row, to be decoded: the mean, or where the flow takes it. */
+  readonly code: Float32Array;
 }
 
 /** A trained model ready for use. Rows are plain arrays, (rows, ...) in row-major order. */
@@ -22,7 +25,7 @@ export interface Inference {
   readonly event: readonly number[];
   readonly latent: number;
   /** Draws of p(z). */
-  readonly prior: Pick<PriorSampler, "noise" | "draw">;
+  readonly prior: Omit<PriorSampler, "release">;
   /**
    * q(z|x): x (rows, ...event), left as it is until the result is there; bytes are grey levels v, which mean v/255. A
    * row's result depends neither on the rows beside it nor on the number of threads.
@@ -47,6 +50,7 @@ export function inference(
   const { event, latent } = vae;
   const size = staticSize(event);
   const running = new Set<Promise<unknown>>();
+  const hasFlow = description.config.model.posterior.flow !== null;
   const prior = priorSampler({ vae, weights }, backend);
   let closed = false;
   let encoder: Promise<RowRunner> | undefined;
@@ -60,24 +64,28 @@ export function inference(
 
   const openEncoder = () => {
     const x = input("x", ["batch", ...event]);
-    const { mean, logvar } = vae.encode(x);
-    return open(x, { mean, logvar });
+    const { base, flowed } = vae.posterior(x);
+    const { mean, logvar } = base;
+    return open(x, { mean, logvar, ...(flowed ? { code: flowed() } : {}) });
   };
   const openDecoder = () => {
     const z = input("z", ["batch", latent]);
     return open(z, { x: vae.decode(z).mean });
   };
 
-  /** Fills arrays, and is waited for before the model closes. */
+  /** Is waited for before the model closes. */
+  const waitedFor = <Result>(work: Promise<Result>): Promise<Result> => {
+    running.add(work);
+    return work.finally(() => running.delete(work));
+  };
+  /** Fills arrays. */
   const compute = async <Results extends Readonly<Record<string, Float32Array>>>(
     opening: Promise<RowRunner>,
     values: RowValues,
     rows: number,
     results: Results,
   ): Promise<Results> => {
-    const work = opening.then((runner) => runner.apply(values, rows, results));
-    running.add(work);
-    await work.finally(() => running.delete(work));
+    await waitedFor(opening.then((runner) => runner.apply(values, rows, results)));
     return results;
   };
   const checkOpen = () => {
@@ -87,15 +95,21 @@ export function inference(
     config: description.config,
     event,
     latent,
-    prior,
+    prior: {
+      noise: prior.noise,
+      async draw(...noise) {
+        checkOpen();
+        return waitedFor(prior.draw(...noise));
+      },
+    },
     async encode(x, rows) {
       checkOpen();
       checkRows("x", x, rows, size);
       encoder ??= openEncoder();
-      return compute(encoder, x, rows, {
-        mean: new Float32Array(rows * latent),
-        logvar: new Float32Array(rows * latent),
-      });
+      const values = () => new Float32Array(rows * latent);
+      const normal = { mean: values(), logvar: values() };
+      if (!hasFlow) return { ...(await compute(encoder, x, rows, normal)), code: normal.mean };
+      return compute(encoder, x, rows, { ...normal, code: values() });
     },
     async decode(z, rows) {
       checkOpen();

@@ -24,7 +24,7 @@ const networkOf = ({ steps, hidden, activation }: Omit<FlowNetworkConfig, "kind"
 function posteriorFlow(scope: Scope, latent: number, config: FlowConfig, context: number): Flow {
   switch (config.kind) {
     case "planar":
-      return planarFlow(scope, latent, { steps: config.steps });
+      return planarFlow(scope, latent, { steps: config.steps, context });
     case "realnvp":
       return couplingFlow(scope, latent, networkOf(config, context));
     case "iaf":
@@ -32,14 +32,22 @@ function posteriorFlow(scope: Scope, latent: number, config: FlowConfig, context
   }
 }
 
-/** Covariances, and flows on any of them. A flow made of networks sees features of the row beside z, as many as it has hidden units in a layer. */
+/**
+ * Covariances, and flows on any of them. A flow made of networks sees features of the row beside z, as many as it has
+ * hidden units in a layer. A planar one sees those that the encoder gives, in which its parameters are affine (Rezende &
+ * Mohamed 2015, section 4.2).
+ */
 const posterior: PosteriorPart = ({ covariance, flow }, { root, features, latent, encode }) => {
   const scope = root.at("encoder.posterior");
-  const context = flow === null || flow.kind === "planar" ? 0 : flow.hidden[0]!;
+  const planar = flow?.kind === "planar";
+  const context = flow && "hidden" in flow ? flow.hidden[0]! : 0;
   const head = posteriorHead(scope, features, latent, { covariance, context });
-  const mapped = flow && posteriorFlow(scope.at("flow"), latent, flow, context);
+  const mapped = flow && posteriorFlow(scope.at("flow"), latent, flow, planar ? features : context);
   return {
-    posteriorHead: (x) => head(encode(x)),
+    posteriorHead(x) {
+      const seen = encode(x);
+      return { ...head(seen), ...(planar ? { context: seen } : {}) };
+    },
     posteriorOf(given) {
       const start = posteriorOf(given);
       return mapped ? flowPosterior(start, mapped, given.context) : start;

@@ -3,7 +3,7 @@ import { evaluate } from "../../test/numeric.ts";
 import type { ObjectiveConfig } from "../config.objective.ts";
 import { parseConfig } from "../config.ts";
 import { eventLogProb } from "../distributions/distribution.ts";
-import { ShapeError } from "../errors.ts";
+import { ShapeError, UsageError } from "../errors.ts";
 import { grad } from "../graph/grad.ts";
 import { lower } from "../graph/lower.ts";
 import { add, mul, neg, square, sub } from "../graph/ops/arithmetic.ts";
@@ -15,6 +15,7 @@ import { siteKey } from "../runtime/philox.ts";
 import { initializeParameters } from "../train/initialize.ts";
 import { layoutOf, viewOf } from "../train/layout.ts";
 import { capacityObjective, doublyReparameterized, drawnTerms, logMeanExp, weightedMean } from "./objective.ts";
+import { loadParts } from "./parts.ts";
 import { batchLoss, exampleTerms, noiseInput } from "./step.ts";
 import { buildVae } from "./vae.ts";
 
@@ -107,6 +108,18 @@ test("the doubly reparameterized gradient is that of Σ w̃²·log w with log q 
   for (const i of tensors.keys())
     for (const [j, value] of values[`estimate ${i}`]!.entries())
       expect(value).toBeCloseTo(values[`surrogate ${i}`]![j]!, 10);
+});
+
+test("a posterior with a flow is refused, for the flow's own weights would not be held", async () => {
+  for (const kind of ["planar", "realnvp", "iaf"] as const) {
+    const config = parseConfig({ model: { latent: 2, encoder: { hidden: [3] }, posterior: { flow: { kind } } } }).model;
+    await loadParts(config);
+    const [x, noise] = [input("x", ["batch", 3]), input("noise", [3, "batch", 2])];
+    expect(() => doublyReparameterized(buildVae(config, [3]), x, noise)).toThrow(UsageError);
+    expect(() => doublyReparameterized(buildVae(config, [3]), x, noise)).toThrow(
+      '"dreg" is for posteriors without a flow',
+    );
+  }
 });
 
 test("the two gradients of the encoder agree on average, and the decoder's are the same", async () => {

@@ -111,7 +111,7 @@ function termsOf(vae: Vae, prior: Prior, x: Tensor, z: Tensor, logProb: Tensor):
  * As drawnTerms, with the doubly reparameterized gradient of the encoder (Tucker et al. 2019, eq. 8): log q is
  * differentiated by z alone, and what reaches each draw is multiplied by its share of the weights once more, so that Σ w̃²
  * stands where Σ w̃ stood. The decoder's gradient is the usual one.
- * @throws UsageError for a posterior that has no log q(z|x) of a given z
+ * @throws UsageError for a posterior with a flow: its weights are in log q(z|x) beside the head, and are not held
  */
 export function doublyReparameterized(vae: Vae, x: Tensor, noise: Tensor): DrawnTerms {
   const head = vae.posteriorHead(x);
@@ -121,9 +121,9 @@ export function doublyReparameterized(vae: Vae, x: Tensor, noise: Tensor): Drawn
       Object.entries(head).map(([name, value]) => [name, stopGradient(value)]),
     ) as unknown as typeof head,
   );
-  if (!held.logProb)
+  if (held.flowed || !held.logProb)
     throw new UsageError(
-      'objective.gradient: "dreg" needs log q(z|x) of any z, which this posterior\'s flow has not; take "reparameterized"',
+      'objective.gradient: "dreg" is for posteriors without a flow, and this one has one; take "reparameterized"',
     );
   const prior = vae.prior();
   const { logWeights } = termsOf(vae, prior, x, z, logProb); // lowered once, with the terms below

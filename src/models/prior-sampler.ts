@@ -9,6 +9,7 @@ export interface PriorSampler {
   readonly noise: { readonly normal: number; readonly uniform: number };
   /** normal (rows, noise.normal), uniform in [0, 1) (rows, noise.uniform) → z (rows, latent); a row by its noise alone. */
   draw(normal: Float32Array, uniform: Float32Array, rows: number): Promise<Float32Array>;
+  /** Not while a draw is under way. */
   release(): Promise<void>;
 }
 
@@ -47,6 +48,9 @@ export function priorSampler({ vae, weights }: Pick<PortableModel, "vae" | "weig
       }
       return z;
     },
-    release: async () => (await compiled)?.release(),
+    async release() {
+      const program = await compiled?.catch(() => undefined); // whoever drew has been told
+      await program?.release();
+    },
   };
 }

@@ -13,7 +13,14 @@ export interface RunRecord {
   readonly threads: number;
   /** How many of them each compute a part of a batch. */
   readonly members: number;
-  /** Operators that ran on the processor for want of one on the graphics card, and how often each in a step. */
+  /** In how many parts each of them computed its rows. */
+  readonly pieces: number;
+  /** The `loweringVersion` of src/graph/lower.ts; 0 in runs of before it was recorded. */
+  readonly lowering: number;
+  /**
+   * Operators that ran on the processor for want of one on the graphics card, and how often each in one run of the
+   * objectives' graphs; none where that is not known, or all is done by the processor.
+   */
   readonly fallbacks?: Readonly<Record<string, number>> | undefined;
   readonly platform: string;
   readonly seed: number;
@@ -39,6 +46,8 @@ const schema = z.object({
   device: text,
   threads: z.int().check(z.minimum(1)),
   members: z._default(z.int().check(z.minimum(1)), 1),
+  pieces: z._default(z.int().check(z.minimum(1)), 1),
+  lowering: z._default(count, 0),
   fallbacks: z.optional(z.catchall(z.object({}), count)),
   platform: text,
   seed: count,

@@ -1,9 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { untrained } from "../../test/models.ts";
 import { RunError } from "../errors.ts";
@@ -117,12 +119,36 @@ test("what fails in the calling thread ends the call, and not the next", async (
   await own.release();
 });
 
+test("a call that fails leaves the threads to those that are under way", async () => {
+  const pool = rowThreads(2)!;
+  const into = results();
+  const own = await waiting(into);
+  const innocent = pool.share(encoder, own).apply(x, rows, into);
+  const failing: RowRunner = { apply: () => Promise.reject(new Error("no more memory")), release: async () => {} };
+  const failures = [1, 2].map(() => pool.share(encoder, failing).apply(x, rows, results()));
+  for (const failure of failures) await expect(failure).rejects.toThrow("no more memory");
+  await innocent;
+  expect(into).toEqual(await alone(x));
+  await pool.close();
+  await own.release();
+});
+
 test("a model that is closed meanwhile computes what it was asked for, and leaves no thread", async () => {
-  const used = inference(model, await cpuBackend(1), rowThreads(2));
-  const first = used.encode(x, rows);
-  await used.close();
-  expect(await first).toEqual(await alone(x));
-  await expect(used.encode(x, rows)).rejects.toThrow("the model is closed");
+  const started: Worker[] = [];
+  const note = (message: unknown) => void started.push((message as { readonly worker: Worker }).worker);
+  subscribe("worker_threads", note); // which tells of each new thread
+  try {
+    const used = inference(model, await cpuBackend(1), rowThreads(2));
+    const first = used.encode(x, rows);
+    await used.close();
+    const { mean, logvar } = await first;
+    expect({ mean, logvar }).toEqual(await alone(x));
+    await expect(used.encode(x, rows)).rejects.toThrow("the model is closed");
+  } finally {
+    unsubscribe("worker_threads", note);
+  }
+  expect(started).toHaveLength(1);
+  expect(started[0]!.threadId).toBe(-1); // it has ended
 });
 
 test.each([

@@ -55,12 +55,9 @@ export function rowThreads(threads: number): RowSharing | undefined {
 
   const start = (): Peer => ({ thread: startTaskThread(file, undefined, failed), opened: new Map() });
   const team = (count: number): readonly Peer[] => {
-    peers = [...peers, ...Array.from({ length: count - peers.length }, start)];
+    const left = peers.filter(({ thread }) => !thread.hasEnded()); // others take the place of those that failed
+    peers = [...left, ...Array.from({ length: count - left.length }, start)];
     return peers.slice(0, count);
-  };
-  const end = async (some: readonly Peer[]): Promise<void> => {
-    peers = peers.filter((peer) => !some.includes(peer));
-    await Promise.all(some.map(({ thread }) => thread.end()));
   };
   return {
     share(network, own) {
@@ -72,17 +69,16 @@ export function rowThreads(threads: number): RowSharing | undefined {
         async apply(values, rows, into) {
           if (rows * flops < leastFlops) return own.apply(values, rows, into);
           const others = team(Math.min(threads, Math.ceil(rows / pieceRows)) - 1);
-          try {
-            await distribute({ network: shared, id, pieceRows, values, rows, into }, own, others);
-          } catch (error) {
-            await end(others); // they let go of this call's arrays, and the next call starts others
-            throw error;
-          }
+          await distribute({ network: shared, id, pieceRows, values, rows, into }, own, others);
         },
         release: () => own.release(),
       };
     },
-    close: () => end(peers),
+    async close() {
+      const last = peers;
+      peers = [];
+      await Promise.all(last.map(({ thread }) => thread.end()));
+    },
   };
 }
 
@@ -108,7 +104,10 @@ interface Call extends Piece {
   readonly pieceRows: number;
 }
 
-/** Computes all rows, here and in others: in as many as have opened the network before no rows are left. */
+/**
+ * Computes all rows, here and in others: in as many as have opened the network before no rows are left. Where it fails,
+ * the others have let go of the call's arrays; they are there for other calls.
+ */
 function distribute(call: Call, own: RowRunner, others: readonly Peer[]): Promise<void> {
   const { id, network, pieceRows, rows } = call;
   const { rowsAtOnce } = network;
@@ -128,7 +127,7 @@ function distribute(call: Call, own: RowRunner, others: readonly Peer[]): Promis
     };
     const fail = (error: unknown) => {
       next = rows;
-      reject(error);
+      void Promise.allSettled(helping).then(() => reject(error));
     };
     /** Less towards the end, so that all threads end at about the same time. */
     const pieceNow = () => {
@@ -145,6 +144,9 @@ function distribute(call: Call, own: RowRunner, others: readonly Peer[]): Promis
         for (const [name, array] of Object.entries(part.into)) array.set(piece.into[name]!.subarray(0, array.length));
       });
     };
+    const helping = others.map((peer) =>
+      open(peer, id, network).then(() => Promise.all(Array.from({ length: piecesAhead }, () => there(peer)))),
+    );
     eachPart(
       () => rowsAtOnce,
       (from, count) => {
@@ -152,10 +154,7 @@ function distribute(call: Call, own: RowRunner, others: readonly Peer[]): Promis
         return own.apply(values, count, into);
       },
     ).catch(fail);
-    for (const peer of others)
-      open(peer, id, network)
-        .then(() => Promise.all(Array.from({ length: piecesAhead }, () => there(peer))))
-        .catch(fail);
+    for (const helped of helping) helped.catch(fail);
   });
 }
 

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { add } from "../graph/ops/arithmetic.ts";
 import { expand, sum } from "../graph/ops/structure.ts";
 import { input } from "../graph/tensor.ts";
+import type { Backend } from "../runtime/backend.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { openRows, rowNetwork } from "./rows.ts";
 
@@ -36,4 +37,28 @@ test("rows that take too much memory together are fewer", () => {
   const x = input("x", ["batch", 4000, 4000]); // 64 MB, of which one is between input and output
   const y = add(add(x, 1), x);
   expect(rowNetwork(x, { y }, {}, cpu).rowsAtOnce).toBe(4);
+});
+
+test("a network that cannot be tied to its arrays is released", async () => {
+  const x = input("x", ["batch", 2]);
+  const backend = await cpuBackend(1);
+  let released = 0;
+  const failing: Backend = {
+    ...backend,
+    async compile(...given) {
+      const executable = await backend.compile(...given);
+      return {
+        ...executable,
+        bind() {
+          throw new Error("no more memory");
+        },
+        async release() {
+          released++;
+          await executable.release();
+        },
+      };
+    },
+  };
+  await expect(openRows(failing, rowNetwork(x, { y: add(x, 1) }, {}, cpu))).rejects.toThrow("no more memory");
+  expect(released).toBe(1);
 });

@@ -1,7 +1,7 @@
 import { lower, type Signature } from "../graph/lower.ts";
 import { shapeAt, sizeAt } from "../graph/shape.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import type { Backend, Model } from "../runtime/backend.ts";
+import type { Backend, Executable, Model } from "../runtime/backend.ts";
 import { createKernels } from "../runtime/kernels.ts";
 import { flopsOf, largestRowBytes, rowsWithin } from "./cost.ts";
 
@@ -90,7 +90,6 @@ export async function openRows(
   backend: Backend,
   { model, inputs, outputs, width, rowsAtOnce }: RowNetwork,
 ): Promise<RowRunner> {
-  const executable = await backend.compile(model);
   const results = columnsOf({ outputs });
   const floats = width + results.reduce((total, { columns }) => total + columns, 0);
   const kernels = createKernels(rowsAtOnce * (4 * floats + width) + 64 * (results.length + 2));
@@ -101,7 +100,9 @@ export async function openRows(
     Object.fromEntries(
       signatures.map(({ name, shape }) => [name, { data: dataOf(name), shape: shapeAt(shape, rowsAtOnce) }]),
     );
-  const run = executable.bind(
+  const executable = await backend.compile(model); // when there is memory for its rows
+  const run = await bind(
+    executable,
     bound(inputs, () => source),
     bound(outputs, (name) => arrays.get(name)!),
   );
@@ -133,4 +134,16 @@ export async function openRows(
     },
     release: () => inTurn(() => executable.release()),
   };
+}
+
+type Values = Parameters<Executable["bind"]>[0];
+
+/** Ties an executable to arrays, or releases it. */
+async function bind(executable: Executable, feeds: Values, fetches: Values): Promise<() => Promise<void>> {
+  try {
+    return executable.bind(feeds, fetches);
+  } catch (error) {
+    await executable.release();
+    throw error;
+  }
 }

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import type { LikelihoodConfig } from "../config.likelihoods.ts";
 import { parseConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
-import { DataError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { findLikelihood, loadLikelihood } from "./likelihood.ts";
-import { checkSupport, statisticsOf } from "./statistics.ts";
+import { checkPrior, checkSupport, statisticsOf } from "./statistics.ts";
 
 const dataset = (values: Uint8Array | Float32Array): Dataset => ({
   name: "pairs",
@@ -31,6 +31,38 @@ test("grey levels mean v/255", () => {
 test("a variance far smaller than the mean is not lost in it", () => {
   const { variance } = statisticsOf(dataset(Float32Array.of(100_001, -100_001, 100_002, -100_002, 100_004, -100_004)));
   expect(variance).toBeCloseTo(14 / 9, 3);
+});
+
+test("examples are taken from all over the data, as floats", () => {
+  const { examples } = statisticsOf(dataset(Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7)));
+  expect(examples!(2)).toEqual(Float32Array.of(0, 1, 4, 5));
+  expect(statisticsOf(dataset(Uint8Array.of(0, 255, 51, 102))).examples!(2)).toEqual(Float32Array.of(0, 1, 0.2, 0.4));
+});
+
+describe("a VampPrior", () => {
+  const vampprior = { kind: "vampprior", components: 2, start: "data" } as const;
+  const within = dataset(Float32Array.of(0, 1, 0.5, 0.25));
+  const outside = dataset(Float32Array.of(0, 1, 0.5, -0.25));
+
+  test("refuses training data outside [0, 1], where its pseudo-inputs cannot go", () => {
+    expect(() => checkPrior(outside, vampprior)).toThrow(
+      new DataError(
+        'pairs (train): example 11, element 1 is -0.25; the prior "vampprior" needs numbers from 0 to 1, where its pseudo-inputs lie. Rescale the data, or choose another model.prior',
+      ),
+    );
+    checkPrior(within, vampprior);
+    checkPrior(dataset(Uint8Array.of(0, 255, 7, 128)), vampprior);
+    checkPrior(outside, { kind: "mixture", components: 2 });
+  });
+
+  test("refuses to start at more examples than there are", () => {
+    expect(() => checkPrior(within, { ...vampprior, components: 3 })).toThrow(
+      new UsageError(
+        'model.prior.components: expected at most the 2 training examples that pseudo-inputs start at, got 3; take fewer, or set model.prior.start to "random"',
+      ),
+    );
+    checkPrior(within, { ...vampprior, components: 3, start: "random" });
+  });
 });
 
 const bernoulli = findLikelihood("bernoulli");

@@ -1,6 +1,7 @@
+import type { PriorConfig } from "../config.latents.ts";
 import type { LikelihoodConfig } from "../config.likelihoods.ts";
 import type { Dataset, Examples } from "../data/dataset.ts";
-import { DataError } from "../errors.ts";
+import { DataError, UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
 import type { DataStatistics, LikelihoodPart, Support } from "./registry.ts";
 
@@ -23,8 +24,12 @@ export function statisticsOf({ values, count, event }: Dataset): DataStatistics 
   const mean = sums.map((sum) => (sum * scale) / count);
   const meanSquares = mean.reduce((total, m) => total + m * m, 0);
   const examples = (chosen: number) => {
-    const rows = Array.from({ length: chosen }, (_, i) => Math.floor((i * count) / chosen) * size);
-    return Float32Array.from(rows.flatMap((from) => Array.from(values.subarray(from, from + size), (v) => v * scale)));
+    const found = new Float32Array(chosen * size);
+    for (let i = 0; i < chosen; i++) {
+      const from = Math.floor((i * count) / chosen) * size;
+      for (let j = 0; j < size; j++) found[i * size + j] = values[from + j]! * scale;
+    }
+    return found;
   };
   return { mean: Float32Array.from(mean), variance: Math.max(squares / count - meanSquares, 0) / size, examples };
 }
@@ -50,11 +55,37 @@ export function checkSupport(data: Examples, part: LikelihoodPart, config: Likel
           : "hand the numbers over as 32-bit floats";
     throw new DataError(`${data.name}: ${needed}, and the data hold grey levels, which mean v/255; ${mend}`);
   }
+  checkValues(data, support, needed, "Rescale or clean the data, or choose another model.likelihood");
+}
+
+/**
+ * Refuses a VampPrior that does not suit the training data: its pseudo-inputs lie in [0, 1], and start each at another
+ * example.
+ * @throws DataError naming the example and the element; UsageError for more components than examples
+ */
+export function checkPrior(data: Examples, prior: PriorConfig): void {
+  if (prior.kind !== "vampprior") return;
+  if (!(data.values instanceof Uint8Array))
+    checkValues(
+      data,
+      "unit",
+      `the prior "vampprior" needs ${allowedBy("unit")}, where its pseudo-inputs lie`,
+      "Rescale the data, or choose another model.prior",
+    );
+  if (prior.start === "data" && prior.components > data.count)
+    throw new UsageError(
+      `model.prior.components: expected at most the ${data.count} training examples that pseudo-inputs start at, got ${prior.components}; take fewer, or set model.prior.start to "random"`,
+    );
+}
+
+/** @throws DataError for a number that a support does not hold */
+function checkValues(data: Examples, support: Support, needed: string, mend: string): void {
+  const { values } = data;
   const size = values.length / data.count;
   const i = values.findIndex((value: number) => !fits(value, support));
   if (i < 0) return;
   throw new DataError(
-    `${data.name} (${data.split}): example ${data.index[Math.floor(i / size)]}, element ${i % size} is ${values[i]}; ${needed}. Rescale or clean the data, or choose another model.likelihood`,
+    `${data.name} (${data.split}): example ${data.index[Math.floor(i / size)]}, element ${i % size} is ${values[i]}; ${needed}. ${mend}`,
   );
 }
 

@@ -31,20 +31,26 @@ function likelihoodCards(input: ReportInput): Card[] {
   const values = evaluated(input);
   if (values === undefined) return validationCards(input);
   const split = input.figures?.split ?? "";
-  const card = (name: string, figure: ReportFigure | undefined, note = "") =>
-    figure === undefined ? [] : [figureCard(name, figure, split, note)];
-  const { nllNats, negElboNats, bitsPerDim, distortionNats, rateNats } = values;
+  const card = (name: string, figure: ReportFigure | undefined, drawn: Drawn, note = "") =>
+    figure === undefined ? [] : [figureCard(name, figure, split, drawn, note)];
+  const { nllNats, negIwaeNats, negElboNats, bitsPerDim, distortionNats, rateNats } = values;
   return [
-    ...card("−log p(x)", nllNats, measureInWords(nllNats)),
-    ...card("−ELBO", negElboNats, measureInWords(negElboNats)),
-    ...card("Bits per dimension", bitsPerDim, measureInWords(bitsPerDim)),
-    ...card("Distortion", distortionNats),
-    ...card("Rate", rateNats),
+    ...card("−log p(x)", nllNats, "k", measureInWords(nllNats)),
+    ...card("−IWAE bound", negIwaeNats, "k", measureInWords(negIwaeNats)),
+    ...card("−ELBO", negElboNats, "mean", measureInWords(negElboNats)),
+    ...card("Bits per dimension", bitsPerDim, nllNats ? "k" : "mean", measureInWords(bitsPerDim)),
+    ...card("Distortion", distortionNats, "mean"),
+    ...card("Rate", rateNats, "mean"),
   ];
 }
 
-function figureCard(name: string, figure: ReportFigure, split: string, note: string): Card {
+/** Whether the number is of k draws together, or a mean over them. */
+type Drawn = "k" | "mean";
+
+function figureCard(name: string, figure: ReportFigure, split: string, drawn: Drawn, note: string): Card {
   const decimals = decimalsFor(figure.standardError);
+  const count = formatNumber(figure.samples);
+  const samples = drawn === "mean" && figure.samples > 1 ? `mean of ${count} draws` : `k = ${count}`;
   return {
     name,
     value: formatNumber(figure.mean, decimals),
@@ -52,7 +58,7 @@ function figureCard(name: string, figure: ReportFigure, split: string, note: str
     detail: [
       figure.standardError ? `± ${formatNumber(figure.standardError, decimals)} standard error` : "",
       `${formatNumber(figure.examples)} ${split} examples`,
-      `k = ${formatNumber(figure.samples)}, ${binarizationInWords(figure.binarization)}`,
+      `${samples}, ${binarizationInWords(figure.binarization)}`,
       note,
     ],
   };
@@ -69,23 +75,26 @@ function binarizationInWords(binarization: string): string {
 }
 
 /** Before an evaluation: the best epoch's terms, which have no standard error. */
-function validationCards({ metrics, data }: ReportInput): Card[] {
-  const best = bestEpoch(metrics);
+function validationCards(input: ReportInput): Card[] {
+  const best = bestEpoch(input);
   if (best === undefined) return [];
-  const terms = best.validation ?? best.train;
+  const { data } = input;
   const detail = [
     `${best.validation === undefined ? "training" : "validation"}, epoch ${formatNumber(best.epoch)}`,
     data.binarization === undefined ? "" : binarizationInWords(data.binarization),
   ];
   const card = (name: string, nats: number) => ({ name, value: formatNumber(nats, 2), unit: "nats", detail });
-  return [card("−ELBO", terms.negElboNats), card("Distortion", terms.distortionNats), card("Rate", terms.rateNats)];
+  const { negIwaeNats, negElboNats, distortionNats, rateNats } = best.judged;
+  return [
+    ...(negIwaeNats === undefined ? [] : [card("−IWAE bound", negIwaeNats)]),
+    ...[card("−ELBO", negElboNats), card("Distortion", distortionNats), card("Rate", rateNats)],
+  ];
 }
 
 /** −ELBO as a bar of its two parts. "" where a part is negative, as a density's can be, or not of the same examples. */
 function boundBar(input: ReportInput): string {
   const values = evaluated(input);
-  const best = bestEpoch(input.metrics);
-  const terms = best?.validation ?? best?.train;
+  const terms = bestEpoch(input)?.judged;
   const { distortionNats: data, rateNats: code } = values ?? {};
   const unlike = data?.examples !== code?.examples || data?.binarization !== code?.binarization;
   const distortion = values === undefined ? terms?.distortionNats : data?.mean;

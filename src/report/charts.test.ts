@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { klByDimension, metrics, scatter } from "../../test/fixtures/report-input.ts";
 import { drawCharts } from "./charts.ts";
 import { curveChart, readableDomain } from "./curves.ts";
+import type { ReportInput } from "./input.ts";
 import { klChart, scatterChart } from "./latent-charts.ts";
 import { CATEGORIES } from "./theme.ts";
 
@@ -49,20 +50,41 @@ test.each([[[]], [[5]], [[5, 5, 5]], [[Number.NaN, 5]], [[0, 0]], [[-3, -3]]])(
 );
 
 test("curves: training and validation, the best epoch named, what is cut said", async () => {
-  const { svg, note } = await curveChart(metrics(60), "negElboNats", "−ELBO", SIZE);
+  const { svg, note } = await curveChart({ metrics: metrics(60) }, "negElboNats", "−ELBO", SIZE);
   expect(texts(svg)).toEqual(expect.arrayContaining(["training", "validation", "epoch", "nats"]));
   expect(texts(svg)).toContainEqual(expect.stringMatching(/^best validation 90\.\d at epoch 57$/));
   expect(note).toMatch(/^Outside the frame: 105\.4 to 461\.1 nats\.$/);
 });
 
+test("curves: the epoch that is marked is the one whose weights were kept, by the objective that there was", async () => {
+  const terms = (negElboNats: number, rateNats: number, negIwaeNats: number) => {
+    return { negElboNats, distortionNats: negElboNats - rateNats, rateNats, negIwaeNats };
+  };
+  const rows = [terms(100, 10, 98), terms(99, 20, 95), terms(99.5, 15, 94)];
+  const input = { metrics: rows.map((row, k) => ({ epoch: k + 1, step: k, seconds: k, train: row, validation: row })) };
+  const marked = async (objective?: ReportInput["objective"]) => {
+    const { curves } = await drawCharts({ run: { name: "r" }, data: { name: "d", event: [2] }, ...input, objective });
+    return [curves[0]!.title, texts(curves[0]!.svg).find((text) => text.includes("at epoch"))];
+  };
+  expect(await marked()).toEqual(["−ELBO", "best validation 99.0 at epoch 2"]);
+  expect(await marked({ kind: "iwae", samples: 3, gradient: "dreg" })).toEqual([
+    "−IWAE bound",
+    "best validation 94.0 at epoch 3",
+  ]);
+  expect(await marked({ kind: "elbo", beta: 4, schedule: { kind: "constant" } })).toEqual([
+    "−ELBO",
+    "weights kept: 100.0 at epoch 1",
+  ]);
+});
+
 test("curves without validation, of one epoch, and with values that are not finite are drawn", async () => {
   const alone = metrics(1).map(({ validation: _, ...row }) => row);
-  const { svg } = await curveChart(alone, "negElboNats", "−ELBO", SIZE);
+  const { svg } = await curveChart({ metrics: alone }, "negElboNats", "−ELBO", SIZE);
   expect(texts(svg)).not.toContain("validation");
   const broken = metrics(12).map((row, k) =>
     k === 5 ? { ...row, train: { ...row.train, rateNats: Number.NaN } } : row,
   );
-  const chart = await curveChart(broken, "rateNats", "Rate", SIZE);
+  const chart = await curveChart({ metrics: broken }, "rateNats", "Rate", SIZE);
   expect(chart.note).toContain("Not finite: 1 of 24 values.");
   expect(chart.svg).not.toContain("NaN");
 });

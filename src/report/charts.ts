@@ -1,10 +1,10 @@
-import { curveChart } from "./curves.ts";
+import { boundTerm, curveChart } from "./curves.ts";
 import type { ReportInput } from "./input.ts";
 import { klChart, scatterChart } from "./latent-charts.ts";
 import type { Chart } from "./vega.ts";
 
 export interface Charts {
-  /** −ELBO, distortion, rate. */
+  /** The bound that is trained, distortion, rate. */
   readonly curves: readonly Chart[];
   readonly kl?: Chart;
   readonly scatter?: Chart;
@@ -13,14 +13,20 @@ export interface Charts {
 const SIDE = { width: 360, height: 158, legend: false };
 
 /** All charts for which the report has data. Loads vega, which takes a while: call it only to draw. */
-export async function drawCharts({ metrics, klByDimension, scatter }: ReportInput): Promise<Charts> {
+export async function drawCharts(input: ReportInput): Promise<Charts> {
+  const { metrics, klByDimension, scatter } = input;
+  const term = boundTerm(input);
   const curves =
     metrics.length === 0
       ? []
       : [
-          await curveChart(metrics, "negElboNats", "−ELBO", { width: 560, height: 420, legend: true }),
-          await curveChart(metrics, "distortionNats", "Distortion (reconstruction)", SIDE),
-          await curveChart(metrics, "rateNats", "Rate (KL from the prior)", SIDE),
+          await curveChart(input, term, term === "negIwaeNats" ? "−IWAE bound" : "−ELBO", {
+            width: 560,
+            height: 420,
+            legend: true,
+          }),
+          await curveChart(input, "distortionNats", "Distortion (reconstruction)", SIDE),
+          await curveChart(input, "rateNats", "Rate (KL from the prior)", SIDE),
         ];
   return {
     curves,

@@ -1,5 +1,5 @@
 import { formatNumber } from "./format.ts";
-import { bestEpoch, type ReportEpoch, type ReportTerms } from "./input.ts";
+import { bestEpoch, minimizesBound, objectiveOf, type ReportInput, type ReportTerms } from "./input.ts";
 import { themed } from "./theme.ts";
 import { type Chart, drawSvg } from "./vega.ts";
 
@@ -9,6 +9,10 @@ export interface CurveOptions {
   /** Whether training and validation are told apart by a legend of its own. */
   readonly legend: boolean;
 }
+
+/** The term that is the bound of the objective. */
+export const boundTerm = (input: Pick<ReportInput, "objective">): "negIwaeNats" | "negElboNats" =>
+  objectiveOf(input).kind === "iwae" ? "negIwaeNats" : "negElboNats";
 
 /** Cut outliers only where the rest would have less than this share of the height. */
 const READABLE_SHARE = 0.1;
@@ -30,21 +34,22 @@ export function readableDomain(values: readonly number[]): [number, number] {
   return [bottom - margin, top + margin];
 }
 
-/** One term over epochs, training and validation. On the −ELBO the best validation bound is marked. */
+/** One term over epochs, training and validation. On the bound that is trained the epoch of the best weights is marked. */
 export async function curveChart(
-  metrics: readonly ReportEpoch[],
+  input: Pick<ReportInput, "metrics" | "objective">,
   term: keyof ReportTerms,
   title: string,
   options: CurveOptions,
 ): Promise<Chart> {
+  const { metrics } = input;
   const rows = metrics.flatMap(({ epoch, train, validation }) => [
-    { epoch, nats: train[term], series: "training" },
-    ...(validation === undefined ? [] : [{ epoch, nats: validation[term], series: "validation" }]),
+    { epoch, nats: train[term] ?? Number.NaN, series: "training" },
+    ...(validation === undefined ? [] : [{ epoch, nats: validation[term] ?? Number.NaN, series: "validation" }]),
   ]);
   const finite = rows.filter((row) => Number.isFinite(row.nats));
   const domain = readableDomain(finite.map((row) => row.nats));
   const validated = metrics.some((row) => row.validation !== undefined);
-  const best = term === "negElboNats" && validated ? bestEpoch(metrics) : undefined;
+  const best = term === boundTerm(input) && validated ? bestEpoch(input) : undefined;
   const svg = await drawSvg(`curve-${term}`, {
     width: options.width,
     height: options.height,
@@ -81,7 +86,7 @@ export async function curveChart(
           },
         },
       },
-      ...(best?.validation === undefined ? [] : bestMark(best.epoch, best.validation[term])),
+      ...(best === undefined ? [] : bestMark(best.epoch, best.judged[term]!, minimizesBound(input))),
     ],
   });
   const note = outsideNote(
@@ -91,14 +96,15 @@ export async function curveChart(
   return { title, svg, ...(note === undefined ? {} : { note }) };
 }
 
-function epochScale(metrics: readonly ReportEpoch[]): object {
+function epochScale(metrics: ReportInput["metrics"]): object {
   const first = metrics[0]?.epoch ?? 0;
   const last = metrics.at(-1)?.epoch ?? 1;
   return { domain: first === last ? [first - 1, last + 1] : [first, last], nice: false, zero: false };
 }
 
-function bestMark(epoch: number, nats: number): object[] {
-  const text = `best validation ${formatNumber(nats, 1)} at epoch ${formatNumber(epoch)}`;
+/** @param lowest whether the weights were chosen by what the curve shows, or by another objective */
+function bestMark(epoch: number, nats: number, lowest: boolean): object[] {
+  const text = `${lowest ? "best validation" : "weights kept:"} ${formatNumber(nats, 1)} at epoch ${formatNumber(epoch)}`;
   const data = { values: [{ epoch, nats, text }] };
   return [
     {

@@ -97,15 +97,15 @@ function betweenEnds(images: Float32Array, ends: Float32Array): Float32Array {
 
 export interface TraverseRunOptions extends PictureOptions, DataChoice {
   readonly steps: number;
-  /** In standard deviations of the prior. Default 3. */
+  /** In standard deviations of the standard normal. Default 3. */
   readonly range?: number;
-  /** How many latent dimensions, those with the largest KL. Default: all. */
+  /** How many latent dimensions, the most used ones: see `latentUse`. Default: all. */
   readonly dimensions?: number;
-  /** Row of the split whose posterior mean the other dimensions stay at. Default: they stay at the prior's mean. */
+  /** Row of the split whose code the other dimensions stay at. Default: they stay at 0. */
   readonly example?: number;
 }
 
-/** A row of images for each latent dimension, those with the largest KL from the prior first. */
+/** A row of images for each latent dimension, the most used ones first. */
 export async function traverseRun(options: TraverseRunOptions) {
   const { run, out, steps, range = 3, dimensions, example, ...choice } = options;
   return withRun(run, async (model) => {
@@ -118,7 +118,7 @@ export async function traverseRun(options: TraverseRunOptions) {
     const use = await latentUse(model, data);
     const order = use.order.slice(0, dimensions);
     const start =
-      example === undefined ? undefined : (await model.encode(exampleAt(data, example, "--example"), 1)).mean;
+      example === undefined ? undefined : (await model.encode(exampleAt(data, example, "--example"), 1)).code;
     const { images, event } = await traverse(model, { dimensions: order, steps, range, ...(start ? { start } : {}) });
     return {
       ...(await writePicture(out, imageGrid(images, event, { columns: steps }))),

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { klByDimension, metrics } from "../../test/fixtures/report-input.ts";
 import { findings } from "./findings.ts";
-import type { ReportEpoch, ReportFigure, ReportInput } from "./input.ts";
+import { bestEpoch, type ReportEpoch, type ReportFigure, type ReportInput } from "./input.ts";
 
 const EMPTY: ReportInput = { run: { name: "run" }, data: { name: "data", event: [2] }, metrics: [] };
 
@@ -28,16 +28,63 @@ function bounds(pairs: readonly (readonly [number, number])[]): ReportEpoch[] {
 
 const flat = (train: number, validation: number) => bounds(Array.from({ length: 10 }, () => [train, validation]));
 
+const capacity: ReportInput["objective"] = { kind: "capacity", gamma: 1000, from: 0, to: 25, steps: 1000 };
+const iwae: ReportInput["objective"] = { kind: "iwae", samples: 5, gradient: "reparameterized" };
+const beta4: ReportInput["objective"] = { kind: "elbo", beta: 4, schedule: { kind: "constant" } };
+
+/** Epochs whose −ELBO gets worse while the bound of several draws gets better, by 1 nat each. */
+const unlike = (epochs: number): ReportEpoch[] =>
+  bounds(Array.from({ length: epochs }, (_, k) => [120 + k, 121 + k])).map(({ validation, ...row }, k) => ({
+    ...row,
+    train: { ...row.train, negIwaeNats: 110 - k },
+    validation: { ...validation!, negIwaeNats: 111 - k },
+  }));
+
+test("findings go by what was minimized: the bound of several draws, or distortion and β·rate", () => {
+  expect(text({ metrics: unlike(10), objective: iwae })).toContain(
+    "warning: The bound was still falling, by 2.0 nats over the last 2 epochs: train longer.",
+  );
+  expect(text({ metrics: unlike(10) })).toContain("Validation was best at epoch 1 and has worsened by 9.0 nats since.");
+  const dear = bounds([
+    [100, 101],
+    [99, 100],
+  ]).map((row, k) => ({
+    ...row, // the rate of the second epoch is 10 nats higher, and −ELBO a nat lower
+    validation: { negElboNats: 101 - k, distortionNats: 81 - 11 * k, rateNats: 20 + 10 * k },
+  }));
+  expect(text({ metrics: dear })).not.toContain("was best");
+  expect(text({ metrics: dear, objective: beta4 })).toContain(
+    "was best at epoch 1 and has worsened by 29.0 nats since",
+  );
+  const falling = bounds(Array.from({ length: 10 }, (_, k) => [150 - k, 151 - k]));
+  expect(text({ metrics: falling, objective: beta4 })).toContain("The objective was still falling");
+});
+
+test("an epoch without validation is not held against those that have one", () => {
+  const every2 = flat(100, 101).map(({ validation, ...row }, k) => (k % 2 ? { ...row, validation } : row));
+  expect(bestEpoch({ metrics: every2 })?.epoch).toBe(2);
+  expect(text({ metrics: every2 })).toContain("within 1.0 nats (1.0 %)");
+});
+
+test("a bound of several draws stands first, where nothing better is known, and without the bits of −ELBO", () => {
+  const bitsPerDim = { ...figure(0.17, 5), unit: "bits/dim" as const };
+  const values = { negIwaeNats: figure(88, 5), negElboNats: figure(90, 5), bitsPerDim };
+  const said = text({ figures: { split: "validation", values } });
+  expect(said).toContain(
+    "costs 88.00 ± 0.20 nats (by the bound of k = 5 draws; the true cost is lower; 1,000 examples)",
+  );
+});
+
 test("with a capacity, a bound that goes up or down with it is no reason to stop or to go on", () => {
   const worse = bounds(Array.from({ length: 10 }, (_, k) => [100 + k, 100 + k]));
   const falling = bounds(Array.from({ length: 10 }, (_, k) => [200 - k, 200 - k]));
   for (const metrics of [worse, falling]) {
     expect(text({ metrics })).toMatch(/has worsened|still falling/);
-    expect(text({ metrics, objective: "capacity" })).not.toMatch(/has worsened|still falling/);
+    expect(text({ metrics, objective: capacity })).not.toMatch(/has worsened|still falling/);
   }
   const collapsed = { klByDimension: [0, 0] };
   expect(text(collapsed)).toContain("Try a smaller β");
-  expect(text({ ...collapsed, objective: "capacity" })).toContain("Try a larger capacity (objective.to)");
+  expect(text({ ...collapsed, objective: capacity })).toContain("Try a larger capacity (objective.to)");
 });
 
 test("nothing is said without numbers", () => {

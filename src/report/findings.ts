@@ -1,6 +1,14 @@
 import { activeNats, countActive } from "../evaluate/figures.ts";
 import { decimalsFor, formatNumber, formatPercent, plural } from "./format.ts";
-import { bestEpoch, type ReportEpoch, type ReportFigure, type ReportInput } from "./input.ts";
+import {
+  bestEpoch,
+  boundOf,
+  judgedEpochs,
+  minimizesBound,
+  objectiveOf,
+  type ReportFigure,
+  type ReportInput,
+} from "./input.ts";
 
 /** One sentence that the numbers support, and whether it is welcome, neutral or calls for action. */
 export interface Finding {
@@ -13,9 +21,9 @@ const TREND_EPOCHS = 8;
 /** Shares of the training bound by which the validation bound is worse: a little overfitting, and much. */
 const SLIGHT_OVERFITTING = 0.02;
 const OVERFITTING = 0.05;
-/** Share of the validation bound lost since its best epoch that is called worsening. */
+/** Share of the validation objective lost since its best epoch that is called worsening. */
 const WORSENING = 0.01;
-/** Share of the validation bound gained over the last fifth of the epochs that is called still improving. */
+/** Share of the validation objective gained over the last fifth of the epochs that is called still improving. */
 const IMPROVING = 0.005;
 
 /** What the run's numbers say, in plain words. Nothing is compared that differs in unit, examples or binarization. */
@@ -30,18 +38,21 @@ export function findings(input: ReportInput): Finding[] {
 
 function likelihoodFindings({ figures }: ReportInput): Finding[] {
   if (figures === undefined) return [];
-  const { nllNats, negElboNats, distortionNats, rateNats, bitsPerDim } = figures.values;
+  const { nllNats, negIwaeNats, negElboNats, distortionNats, rateNats, bitsPerDim } = figures.values;
   const found: Finding[] = [];
-  const main = nllNats ?? negElboNats;
+  const main = nllNats ?? negIwaeNats ?? negElboNats;
   if (main !== undefined) {
     const how =
       main === nllNats
         ? `estimated by importance sampling with k = ${formatNumber(main.samples)}`
         : main.measure === "cross-entropy"
-          ? "−ELBO with a cross-entropy of values that are not binarized: no likelihood"
-          : "by the bound, −ELBO; the true cost is lower";
+          ? `${main === negIwaeNats ? "−IWAE bound" : "−ELBO"} with a cross-entropy of values that are not binarized: no likelihood`
+          : `by the bound${main === negIwaeNats ? ` of k = ${formatNumber(main.samples)} draws` : ", −ELBO"}; the true cost is lower`;
     const bits =
-      bitsPerDim !== undefined && comparable(main, bitsPerDim) && main.samples === bitsPerDim.samples
+      bitsPerDim !== undefined &&
+      main !== negIwaeNats && // they are of −ELBO
+      comparable(main, bitsPerDim) &&
+      main.samples === bitsPerDim.samples
         ? `, or ${formatNumber(bitsPerDim.mean, decimalsFor(bitsPerDim.standardError))} bits per dimension`
         : "";
     found.push({
@@ -64,7 +75,7 @@ function likelihoodFindings({ figures }: ReportInput): Finding[] {
     const share = distortionNats.mean > 0 && rateNats.mean >= 0 ? ` (${formatPercent(rateNats.mean / total)})` : "";
     found.push({
       kind: "note",
-      text: `The latent code takes ${formatNumber(rateNats.mean, 1)} nats${share} of the bound, the data given the code ${formatNumber(distortionNats.mean, 1)} nats.`,
+      text: `The latent code takes ${formatNumber(rateNats.mean, 1)} nats${share} of ${negIwaeNats ? "−ELBO" : "the bound"}, the data given the code ${formatNumber(distortionNats.mean, 1)} nats.`,
     });
   }
   return found;
@@ -87,7 +98,8 @@ const cureForCollapse = {
   capacity: "Try a larger capacity (objective.to), or one that rises in fewer steps (objective.steps).",
 } as const;
 
-function latentFindings({ klByDimension, objective = "elbo" }: ReportInput): Finding[] {
+function latentFindings(input: ReportInput): Finding[] {
+  const { klByDimension } = input;
   if (klByDimension === undefined || klByDimension.length === 0) return [];
   const active = countActive(klByDimension);
   const count = klByDimension.length;
@@ -96,7 +108,7 @@ function latentFindings({ klByDimension, objective = "elbo" }: ReportInput): Fin
     return [
       {
         kind: "warning",
-        text: `${start}: the posterior has collapsed onto the prior and the decoder ignores its input. ${cureForCollapse[objective]}`,
+        text: `${start}: the posterior has collapsed onto the prior and the decoder ignores its input. ${cureForCollapse[objectiveOf(input).kind]}`,
       },
     ];
   }
@@ -113,13 +125,14 @@ function latentFindings({ klByDimension, objective = "elbo" }: ReportInput): Fin
   ];
 }
 
-function generalizationFindings({ metrics, data, objective = "elbo" }: ReportInput): Finding[] {
-  const best = bestEpoch(metrics);
-  const last = metrics.at(-1);
-  if (best?.validation === undefined || last?.validation === undefined) return [];
+function generalizationFindings(input: ReportInput): Finding[] {
+  const { metrics, data } = input;
+  const best = bestEpoch(input);
+  if (best?.validation === undefined) return [];
   const found: Finding[] = [];
-  const apart = best.validation.negElboNats - best.train.negElboNats;
-  const share = apart / Math.abs(best.train.negElboNats);
+  const trained = boundOf(best.train);
+  const apart = boundOf(best.validation) - trained;
+  const share = apart / Math.abs(trained);
   if (share > OVERFITTING) {
     found.push({
       kind: "warning",
@@ -136,20 +149,23 @@ function generalizationFindings({ metrics, data, objective = "elbo" }: ReportInp
       text: `The validation bound is within ${formatNumber(Math.abs(apart), 1)} nats (${formatPercent(Math.abs(share))}) of the training bound: no sign of overfitting.`,
     });
   }
-  if (objective === "elbo" && hasWorsened(metrics)) {
-    const lost = last.validation.negElboNats - best.validation.negElboNats;
+  const lost = lossSinceBest(input);
+  if (lost !== undefined)
     found.push({
       kind: "warning",
       text: `Validation was best at epoch ${formatNumber(best.epoch)} and has worsened by ${formatNumber(lost, 1)} nats since.`,
     });
-  }
   return found;
 }
 
-function trendFindings({ metrics, run: { stopped }, objective = "elbo" }: ReportInput): Finding[] {
+function trendFindings(input: ReportInput): Finding[] {
+  const {
+    metrics,
+    run: { stopped },
+  } = input;
   const found: Finding[] = [];
   const epochs = plural(metrics.length, "epoch");
-  const best = bestEpoch(metrics);
+  const best = bestEpoch(input);
   if (stopped === "early" && best !== undefined) {
     found.push({
       kind: "note",
@@ -159,35 +175,42 @@ function trendFindings({ metrics, run: { stopped }, objective = "elbo" }: Report
   if (stopped === "interrupted") {
     found.push({ kind: "warning", text: `Training was interrupted after ${epochs}; it can be resumed.` });
   }
-  // The bound follows a capacity up and down; that is no reason to stop, nor to go on.
-  const gain = objective === "elbo" ? lateGain(metrics) : undefined;
+  const gain = lateGain(input);
   if (
     stopped !== "early" &&
-    !hasWorsened(metrics) &&
+    lossSinceBest(input) === undefined &&
     gain !== undefined &&
-    gain.nats > IMPROVING * Math.abs(gain.bound)
+    gain.nats > IMPROVING * Math.abs(gain.last)
   ) {
     found.push({
       kind: "warning",
-      text: `The bound was still falling, by ${formatNumber(gain.nats, 1)} nats over the last ${plural(gain.epochs, "epoch")}: train longer.`,
+      text: `${minimizesBound(input) ? "The bound" : "The objective"} was still falling, by ${formatNumber(gain.nats, 1)} nats over the last ${plural(gain.epochs, "epoch")}: train longer.`,
     });
   }
   return found;
 }
 
-/** Whether the last validation bound is much worse than the best one. */
-function hasWorsened(metrics: readonly ReportEpoch[]): boolean {
-  const best = bestEpoch(metrics)?.validation?.negElboNats;
-  const last = metrics.at(-1)?.validation?.negElboNats;
-  return best !== undefined && last !== undefined && last - best > WORSENING * Math.abs(best);
+/** The objective after each epoch; none with a capacity, whose rise it follows: no reason to stop, nor to go on. */
+function trend(input: ReportInput): { readonly epoch: number; readonly objectiveNats: number }[] {
+  if (objectiveOf(input).kind === "capacity") return [];
+  return judgedEpochs(input).filter(({ objectiveNats }) => Number.isFinite(objectiveNats));
 }
 
-/** By how much the bound (validation, else training) fell over the last fifth of the epochs. */
-function lateGain(metrics: readonly ReportEpoch[]): { nats: number; bound: number; epochs: number } | undefined {
-  const bounds = metrics.map((row) => (row.validation ?? row.train).negElboNats).filter(Number.isFinite);
-  if (bounds.length < TREND_EPOCHS) return undefined;
-  const epochs = Math.max(2, Math.floor(bounds.length / 5));
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const bound = mean(bounds.slice(-2)); // two epochs each, against the noise of one
-  return { nats: mean(bounds.slice(-epochs - 2, -epochs)) - bound, bound, epochs };
+/** By how much the last objective is worse than the best one, where that is much. */
+function lossSinceBest(input: ReportInput): number | undefined {
+  const all = trend(input).map(({ objectiveNats }) => objectiveNats);
+  const best = Math.min(...all);
+  const lost = (all.at(-1) ?? Number.NaN) - best;
+  return lost > WORSENING * Math.abs(best) ? lost : undefined;
+}
+
+/** By how much the objective fell over the last fifth of the epochs. */
+function lateGain(input: ReportInput): { nats: number; last: number; epochs: number } | undefined {
+  const rows = trend(input);
+  if (rows.length < TREND_EPOCHS) return undefined;
+  const back = Math.max(2, Math.floor(rows.length / 5));
+  const mean = (two: typeof rows) => two.reduce((sum, { objectiveNats }) => sum + objectiveNats, 0) / two.length;
+  const last = mean(rows.slice(-2)); // two epochs each, against the noise of one
+  const epochs = rows.at(-1)!.epoch - rows.at(-1 - back)!.epoch;
+  return { nats: mean(rows.slice(-back - 2, -back)) - last, last, epochs };
 }

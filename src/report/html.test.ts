@@ -92,6 +92,36 @@ test("five words are explained", () => {
   expect(explained).toEqual(["ELBO", "Distortion", "Rate", "Nat", "Bits per dimension"]);
 });
 
+test("with several draws the page tells of their bound: card, figure, curve and word", () => {
+  const values = { ...input.figures!.values };
+  const { negElboNats: single } = values;
+  const figures = {
+    split: "test",
+    values: {
+      ...values,
+      negElboNats: { ...single!, samples: 5 },
+      negIwaeNats: { ...single!, mean: 88.31, samples: 5 },
+    },
+  };
+  const objective = { kind: "iwae", samples: 5, gradient: "reparameterized" } as const;
+  const page = renderReport({ ...input, figures, objective }, charts);
+  expect(page).toMatch(/<dt>−IWAE bound<\/dt><dd><div class="value">88\.31 .*?k = 5, dynamic binarization/);
+  expect(page).toContain("mean of 5 draws, dynamic binarization");
+  expect(page).toMatch(/<tr><td>−IWAE bound<\/td><td class="number">88\.31/);
+  expect(page).toContain("The negative IWAE bound of 5 draws (lower is better)");
+  expect(page).toContain("<dt>IWAE bound</dt>");
+  expect(page).toContain("What training lowers: −IWAE bound of 5 draws.");
+  expect(html).toContain("Training lowers it.");
+  expect(html).not.toContain("IWAE");
+});
+
+test("traversals without a KL of their own are not said to be ordered by it", () => {
+  const page = renderReport({ ...input, traversals: input.traversals!.map(({ klNats: _, ...row }) => row) }, charts);
+  expect(page).toContain("those whose codes vary most come first");
+  expect(page).not.toContain("and KL, greatest first");
+  expect(html).toContain("its dimension's number and KL, greatest first");
+});
+
 test("every image has a text in its place, and a size", () => {
   const images = Array.from(html.matchAll(/<img [^>]*>/g), (match) => match[0]);
   expect(images).toHaveLength(11);

@@ -5,7 +5,7 @@ import type { Charts } from "./charts.ts";
 import { type Finding, findings } from "./findings.ts";
 import { decimalsFor, escapeHtml, formatNumber, plural } from "./format.ts";
 import { glossary } from "./glossary.ts";
-import type { ReportFigure, ReportInput, ReportPicture, ReportTraversal } from "./input.ts";
+import { objectiveOf, type ReportFigure, type ReportInput, type ReportPicture, type ReportTraversal } from "./input.ts";
 import { styleSheet } from "./style.ts";
 import type { Chart } from "./vega.ts";
 
@@ -27,7 +27,7 @@ interface Section {
 export function renderReport(input: ReportInput, charts: Charts): string {
   const sections = [
     findingsSection(findings(input)),
-    curvesSection(charts.curves),
+    curvesSection(charts.curves, input),
     samplesSection(input.samples),
     reconstructionsSection(input.reconstructions),
     klSection(charts.kl),
@@ -110,12 +110,17 @@ function plate(chart: Chart, extra = ""): string {
   return `<figure class="plate${extra}"><h3>${title}</h3><div role="img" aria-label="${title}">${chart.svg}</div>${note}</figure>`;
 }
 
-function curvesSection(curves: readonly Chart[]): Section | undefined {
+function curvesSection(curves: readonly Chart[], input: ReportInput): Section | undefined {
   if (curves.length === 0) return undefined;
+  const objective = objectiveOf(input);
+  const bound =
+    objective.kind === "iwae"
+      ? `The negative IWAE bound of ${plural(objective.samples, "draw")} (lower is better), and the two parts of −ELBO`
+      : "The negative ELBO (lower is better) and its two parts";
   return {
     id: "training",
     title: "Training",
-    lede: "The negative ELBO (lower is better) and its two parts over epochs, in nats per example.",
+    lede: `${bound} over epochs, in nats per example.`,
     body: `<div class="curves">\n${curves.map((chart) => plate(chart)).join("\n")}\n</div>`,
   };
 }
@@ -179,7 +184,7 @@ function traversalsSection(list: readonly ReportTraversal[] | undefined): Sectio
   return {
     id: "traversals",
     title: "Traversals",
-    lede: "One latent dimension varied at a time, the others held. Beside each row its dimension's number and KL, greatest first.",
+    lede: `One latent dimension varied at a time, the others held. Beside each row its dimension's number${list.some(({ klNats }) => klNats !== undefined) ? " and KL, greatest first" : "; those whose codes vary most come first"}.`,
     body: `<div class="pictures"><div class="plate"><div class="rows">\n${rows.join("\n")}\n</div></div></div>`,
   };
 }
@@ -193,18 +198,20 @@ function scatterSection(chart: Chart | undefined, labelled: boolean): Section | 
   return {
     id: "latent-means",
     title: "Latent means",
-    lede: `Where the encoder puts the examples: their posterior means on the first two principal components${labelled ? ", coloured by label. The model never saw the labels" : ""}.`,
+    lede: `Where the encoder puts the examples: their codes on the first two principal components${labelled ? ", coloured by label. The model never saw the labels" : ""}.`,
     body: plate({ ...chart, title: "First two principal components" }, " wide scatter"),
   };
 }
 
-function glossarySection({ metrics, figures }: ReportInput): Section | undefined {
+function glossarySection(input: ReportInput): Section | undefined {
+  const { metrics, figures } = input;
   if (metrics.length === 0 && figures === undefined) return undefined;
-  return { id: "words", title: "Words", body: glossary() };
+  return { id: "words", title: "Words", body: glossary(objectiveOf(input)) };
 }
 
 const FIGURE_NAMES: Readonly<Record<string, string>> = {
   nllNats: "−log p(x)",
+  negIwaeNats: "−IWAE bound",
   negElboNats: "−ELBO",
   distortionNats: "Distortion",
   rateNats: "Rate",
@@ -218,12 +225,12 @@ function figuresSection(figures: ReportInput["figures"]): Section | undefined {
   const rows = Object.entries(figures.values)
     .sort(([a], [b]) => rank(a) - rank(b))
     .map(([name, figure]) => figureRow(FIGURE_NAMES[name] ?? inWords(name), figure));
-  const heads = ["Figure", "Mean", "Standard error", "Unit", "Examples", "Samples k", "Binarization"];
+  const heads = ["Figure", "Mean", "Standard error", "Unit", "Examples", "Samples", "Binarization"];
   const head = heads.map((text, k) => `<th${NUMERIC.has(k) ? ' class="number"' : ""}>${text}</th>`).join("");
   return {
     id: "figures",
     title: "Figures",
-    lede: `Per example, on the ${escapeHtml(figures.split)} split. Figures of unlike binarization are not comparable.`,
+    lede: `Per example, on the ${escapeHtml(figures.split)} split. Figures of unlike binarization are not comparable.${figures.values.negIwaeNats ? " −ELBO, distortion and rate are means over an example's samples." : ""}`,
     body: `<div class="plate wide scroll"><table><thead><tr>${head}</tr></thead><tbody>\n${rows.join("\n")}\n</tbody></table></div>`,
   };
 }

@@ -1,5 +1,6 @@
 import type { ObjectiveConfig } from "../config.objective.ts";
 import type { Measure } from "../evaluate/figures.ts";
+import { finalObjectiveNats } from "../train/schedule.ts";
 
 /** One figure of an evaluation: a mean over examples with its standard error. The shape of evaluate's Figure. */
 export interface ReportFigure {
@@ -7,7 +8,7 @@ export interface ReportFigure {
   readonly standardError: number | null;
   readonly unit: "nats" | "bits/dim" | "samples";
   readonly examples: number;
-  /** Importance or Monte-Carlo samples per example, k. */
+  /** Draws of the latents for each example: k of a bound of several, else how many the figure is the mean over. */
   readonly samples: number;
   readonly binarization: string;
   /** Default: probability. */
@@ -19,6 +20,8 @@ export interface ReportTerms {
   readonly negElboNats: number;
   readonly distortionNats: number;
   readonly rateNats: number;
+  /** Minus the bound of several draws, which the objective "iwae" has; negElboNats is then of a single one. */
+  readonly negIwaeNats?: number | undefined;
 }
 
 /** One line of metrics.jsonl. Training terms are means over the epoch, validation terms those at its end. */
@@ -42,7 +45,7 @@ export interface ReportPicture {
   readonly height: number;
 }
 
-/** One latent dimension varied over its range, all others at their mean: one row of images. */
+/** One latent dimension varied over its range, all others held: one row of images. */
 export interface ReportTraversal {
   readonly dimension: number;
   readonly klNats?: number | undefined;
@@ -82,7 +85,7 @@ export interface ReportInput {
     readonly fingerprint?: string | undefined;
   };
   readonly metrics: readonly ReportEpoch[];
-  /** Figures by evaluate's names: nllNats, negElboNats, distortionNats, rateNats, bitsPerDim, and others. */
+  /** Figures by evaluate's names: nllNats, negIwaeNats, negElboNats, distortionNats, rateNats, bitsPerDim, and others. */
   readonly figures?: { readonly split: string; readonly values: Readonly<Record<string, ReportFigure>> } | undefined;
   /** (latent): mean over at most 1,000 examples of each dimension's KL from the prior, in nats; where it is a sum of them. */
   readonly klByDimension?: ArrayLike<number> | undefined;
@@ -91,20 +94,50 @@ export interface ReportInput {
   readonly traversals?: readonly ReportTraversal[] | undefined;
   readonly interpolations?: readonly ReportPicture[] | undefined;
   readonly scatter?: ReportScatter | undefined;
-  /** By its kind in the config, what is minimized: some advice depends on it. Default: elbo. */
-  readonly objective?: ObjectiveConfig["kind"] | undefined;
+  /** What is minimized: the best epoch goes by it, and some advice depends on it. Default: −ELBO. */
+  readonly objective?: ObjectiveConfig | undefined;
   /** The config with all defaults filled in; shown as JSON. */
   readonly config?: unknown;
   /** Versions, threads, device, seed: shown as given, in this order. */
   readonly environment?: Readonly<Record<string, string | number | boolean | null>> | undefined;
 }
 
-/** The epoch whose validation bound is best; of the training bound where there is no validation. */
-export function bestEpoch(metrics: readonly ReportEpoch[]): ReportEpoch | undefined {
-  const bound = (row: ReportEpoch) => (row.validation ?? row.train).negElboNats;
-  const finite = metrics.filter((row) => Number.isFinite(bound(row)));
-  return finite.reduce<ReportEpoch | undefined>(
-    (best, row) => (best && bound(best) <= bound(row) ? best : row),
+const negElbo: ObjectiveConfig = { kind: "elbo", beta: 1, schedule: { kind: "constant" } };
+
+/** What was minimized. */
+export const objectiveOf = ({ objective = negElbo }: Pick<ReportInput, "objective">): ObjectiveConfig => objective;
+
+/** Whether the objective is the bound itself. */
+export function minimizesBound(input: Pick<ReportInput, "objective">): boolean {
+  const objective = objectiveOf(input);
+  return objective.kind === "iwae" || (objective.kind === "elbo" && objective.beta === 1);
+}
+
+/** The bound on −log p(x) that an objective goes with: of several draws, or −ELBO. */
+export const boundOf = ({ negElboNats, negIwaeNats }: ReportTerms): number => negIwaeNats ?? negElboNats;
+
+/** An epoch by what it is judged by: its validation, or its training where no epoch was validated. */
+export interface JudgedEpoch extends ReportEpoch {
+  readonly judged: ReportTerms;
+  /** The objective as it is in the end, by which training chose the weights. */
+  readonly objectiveNats: number;
+}
+
+/** The epochs that can be held against each other: those that were validated, if any was. */
+export function judgedEpochs(input: Pick<ReportInput, "metrics" | "objective">): JudgedEpoch[] {
+  const { metrics } = input;
+  const validated = metrics.some(({ validation }) => validation !== undefined);
+  return metrics.flatMap((row) => {
+    const judged = validated ? row.validation : row.train;
+    return judged ? [{ ...row, judged, objectiveNats: finalObjectiveNats(objectiveOf(input), judged) }] : [];
+  });
+}
+
+/** The epoch whose weights were kept: that of the lowest objective. */
+export function bestEpoch(input: Pick<ReportInput, "metrics" | "objective">): JudgedEpoch | undefined {
+  const finite = judgedEpochs(input).filter(({ objectiveNats }) => Number.isFinite(objectiveNats));
+  return finite.reduce<JudgedEpoch | undefined>(
+    (best, row) => (best && best.objectiveNats <= row.objectiveNats ? best : row),
     undefined,
   );
 }

@@ -53,6 +53,16 @@ test("it says what was trained, and what was minimized", async () => {
   );
 });
 
+test("of several draws it shows the bound that was trained, and the epoch whose weights were kept", async () => {
+  const out = join(folder, "iwae");
+  const config = { model: { latent: 2, encoder: { hidden: [4] } }, objective: { kind: "iwae", samples: 3 } } as const;
+  const { best } = await train({ data, out, config, epochs: 2, threads: 1 });
+  const html = readFileSync(await writeReport(out, { data, threads: 1 }), "utf8");
+  expect(html).toMatch(/<tr><td>−IWAE bound<\/td>/);
+  const bound = best!.objectiveNats.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  expect(html).toContain(`best validation ${bound} at epoch ${best!.epoch}`);
+});
+
 test("other data than those of the run are refused", async () => {
   await expect(writeReport(run, { data: "sprites" })).rejects.toThrow(DataError);
   await expect(writeReport(run, { data: "sprites" })).rejects.toThrow(/data: expected what .* was trained on/);

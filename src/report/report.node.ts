@@ -102,10 +102,10 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
   const nllNats = estimated?.nllNats;
   const use = await latentUse(model, data);
   const mapped = Math.min(scatterExamples, data.count);
-  const { mean } = await model.encode(examplesOf(data, 0, mapped), mapped);
-  const { negElboNats, distortionNats, rateNats } = elbo;
+  const { code } = await model.encode(examplesOf(data, 0, mapped), mapped);
+  const { negIwaeNats, negElboNats, distortionNats, rateNats } = elbo;
   const { bitsPerDim } = estimated ?? elbo;
-  const plane = model.latent >= 2 ? principalPlane(mean, model.latent) : undefined;
+  const plane = model.latent >= 2 ? principalPlane(code, model.latent) : undefined;
 
   const drawn = await generate(model, { count: shown.samples, seed: config.train.seed });
   const both = await reconstruct(model, examplesOf(data, 0, few), few);
@@ -130,7 +130,11 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
     metrics: metrics.map(({ validation, ...row }) => ({ ...row, validation: validation ?? undefined })),
     figures: {
       split: "validation",
-      values: { ...(nllNats ? { nllNats } : {}), negElboNats, distortionNats, rateNats, bitsPerDim },
+      values: {
+        ...(nllNats ? { nllNats } : {}),
+        ...(negIwaeNats ? { negIwaeNats } : {}),
+        ...{ negElboNats, distortionNats, rateNats, bitsPerDim },
+      },
     },
     ...(use.klNats ? { klByDimension: use.klNats } : {}),
     samples: [
@@ -151,7 +155,7 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
     interpolations: data.count >= 2 ? [await interpolations(model, data)] : undefined,
     scatter: plane && { ...plane, labels: data.labels?.subarray(0, mapped), labelNames: labelNamesOf(data) },
     config,
-    objective: config.objective.kind,
+    objective: config.objective,
     environment: record && {
       vaekit: record.vaekit,
       engine: record.engine,
@@ -189,9 +193,9 @@ async function picture(title: string, alt: string, drawn: Picture): Promise<Repo
   return { title, alt, png: toDataUri(await encodePng(drawn)), width: drawn.width, height: drawn.height };
 }
 
-/** The dimensions that are used most, each varied around the posterior mean of the first example. */
+/** The dimensions that are used most, each varied around the code of the first example. */
 async function traversals(model: OpenRun, data: Dataset, { klNats, order }: LatentUse): Promise<ReportTraversal[]> {
-  const { mean: start } = await model.encode(examplesOf(data, 0, 1), 1);
+  const { code: start } = await model.encode(examplesOf(data, 0, 1), 1);
   const dimensions = order.slice(0, shown.traversals).filter((j, i) => i === 0 || !klNats || klNats[j]! > activeNats);
   const { images } = await traverse(model, { dimensions, steps: shown.steps, range: 3, start });
   const row = images.length / dimensions.length;

@@ -27,7 +27,7 @@ export interface CompileOptions {
   readonly keep?: readonly string[];
 }
 
-/** Where programs run: ONNX Runtime's CPU provider in Node, its WASM or WebGPU build in a browser. */
+/** Where programs run: ONNX Runtime's CPU or WebGPU provider in Node, its WASM or WebGPU build in a browser. */
 export interface Backend {
   readonly device: string;
   readonly threads: number;

@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { RunError } from "../errors.ts";
 import type { Backend, Model, Value } from "./backend.ts";
 
 /** What ONNX Runtime's profile tells of a node that has run. */
@@ -28,6 +29,7 @@ export interface Profiling {
  * Operators of a model that run on the processor for want of one on the graphics card, and how often each. The model is
  * compiled and run once with ONNX Runtime's profile, which names the provider of each node.
  * @param profiled a backend with these session options
+ * @throws RunError where ONNX Runtime writes no profile; what the file system refuses
  */
 export async function operatorsOnProcessor(
   profiled: (options: Profiling) => Backend,
@@ -44,7 +46,8 @@ export async function operatorsOnProcessor(
       await executable.release(); // ends the profile
     }
     const [file] = await readdir(folder);
-    return onProcessor(JSON.parse(await readFile(join(folder, file!), "utf8")) as readonly ProfileEvent[]);
+    if (file === undefined) throw new RunError(`ONNX Runtime wrote no profile to ${folder}`);
+    return onProcessor(JSON.parse(await readFile(join(folder, file), "utf8")) as readonly ProfileEvent[]);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -9,6 +9,8 @@ export interface TaskThread<Task, Answer> {
    * @throws what `failed` makes of the thread's end
    */
   perform(task: Task, moved?: readonly ArrayBuffer[]): Promise<Answer>;
+  /** Whether it has ended, so that it performs nothing any more. */
+  hasEnded(): boolean;
   /** Resolves when the thread has done what it was sent, and has ended. */
   end(): Promise<void>;
 }
@@ -46,10 +48,11 @@ export function startTaskThread<Task, Answer>(
     perform: (task, moved = []) =>
       new Promise((resolve, reject) => {
         if (failure) return reject(failure);
+        worker.postMessage(task, moved); // which may throw: then nobody waits
         worker.ref();
-        worker.postMessage(task, moved);
         waiting.push({ resolve, reject });
       }),
+    hasEnded: () => failure !== undefined,
     end() {
       // Not terminate(): a thread that is stopped within ONNX Runtime takes the process with it.
       ending = true;
@@ -74,10 +77,8 @@ export function serveTasks<Task, Answer>({ answer, moved, release }: TaskServer<
   let last: Promise<void> = Promise.resolve();
   parentPort!.on("message", (message: Task | typeof end) => {
     if (message === end) {
-      last = last
-        .catch(() => {}) // nothing is released while it is in use
-        .then(release)
-        .then(() => parentPort!.close());
+      // Nothing is released while it is in use. What failed before is not caught: the thread ends of it.
+      last = last.finally(release).finally(() => parentPort!.close());
       return;
     }
     last = last.then(async () => {

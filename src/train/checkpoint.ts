@@ -1,9 +1,10 @@
 import * as z from "zod/mini";
-import { RunError } from "../errors.ts";
+import { NumericalError, RunError } from "../errors.ts";
 import { checkShape, readJson } from "../models/json-file.ts";
 import { fitting } from "../models/portable.ts";
 import { decodeSafetensors, encodeSafetensors, type NamedArray } from "../storage/safetensors.ts";
 import type { Storage } from "../storage/storage.ts";
+import { divergenceAdvice, firstBad } from "./diagnose.ts";
 import { type Layout, viewOf } from "./layout.ts";
 import type { Skips, TrainingProgram } from "./program.ts";
 
@@ -76,19 +77,33 @@ function buffersOf(program: TrainingProgram, best: Float32Array): (readonly [str
   ];
 }
 
-/** Writes a checkpoint, then removes those that are no longer needed. Parameters, moments and state are one file. */
+/**
+ * Writes a checkpoint, then removes those that are no longer needed. Parameters, moments and state are one file.
+ * @throws NumericalError for numbers that are not finite: nobody could go on with them, and the checkpoints there are stay
+ */
 export async function saveCheckpoint(
   storage: Storage,
   program: TrainingProgram,
   best: Float32Array,
   state: TrainingState,
 ): Promise<void> {
-  const tensors = new Map(
-    buffersOf(program, best).flatMap(([prefix, buffer]) => tensorsOf(prefix, program.layout, buffer)),
-  );
+  const buffers = buffersOf(program, best);
+  for (const [prefix, buffer] of buffers) checkFinite(prefix, program.layout, buffer, state.step);
+  const tensors = new Map(buffers.flatMap(([prefix, buffer]) => tensorsOf(prefix, program.layout, buffer)));
   await storage.write(`${folder}/${nameOf(state.step)}`, encodeSafetensors(tensors, { state: JSON.stringify(state) }));
   const names = await checkpointNames(storage);
   for (const name of names.slice(0, -kept)) await storage.remove(`${folder}/${name}`);
+}
+
+function checkFinite(prefix: string, { slots }: Layout, buffer: Float32Array, step: number): void {
+  for (const slot of slots) {
+    const values = viewOf(buffer, slot);
+    const at = firstBad(values);
+    if (at >= 0)
+      throw new NumericalError(
+        `"${prefix}${slot.path}" holds ${values[at]} at element ${at} after step ${step}: no checkpoint of that is written, and those of before stay. ${divergenceAdvice}`,
+      );
+  }
 }
 
 /** Names of the checkpoints there are, oldest first: by number, since names may have more or fewer digits. */

@@ -36,14 +36,14 @@ export interface DeviceArrays {
   /** Lets an array take the name, and place, of another. */
   rename(from: string, to: string): void;
   drop(names: Iterable<string>): void;
-  /** Releases all arrays and graphs. */
+  /** Releases all arrays, and all graphs, also those that are being opened. */
   release(): Promise<void>;
 }
 
 export function deviceArrays(backend: Backend, threads: number, homes: ReadonlyMap<string, Home>): DeviceArrays {
   const held = new Map<string, DeviceArray>();
   const graphs = new Map<string, Promise<Graph>>();
-  const opened: Graph[] = [];
+  const opening: Promise<Graph>[] = [];
 
   const hold = (name: string, array: DeviceArray) => {
     held.get(name)?.release();
@@ -55,9 +55,9 @@ export function deviceArrays(backend: Backend, threads: number, homes: ReadonlyM
       held.delete(name);
     }
   };
-  const open: DeviceArrays["open"] = async (model, inputs, keep) => {
-    const graph = { executable: await backend.compile(model, { threads, keep }), inputs };
-    opened.push(graph);
+  const open: DeviceArrays["open"] = (model, inputs, keep) => {
+    const graph = backend.compile(model, { threads, keep }).then((executable) => ({ executable, inputs }));
+    opening.push(graph);
     return graph;
   };
   const compile = (outputs: Readonly<Record<string, Tensor>>): Promise<Graph> => {
@@ -113,8 +113,10 @@ export function deviceArrays(backend: Backend, threads: number, homes: ReadonlyM
     drop,
     async release() {
       drop([...held.keys()]);
-      await Promise.allSettled(graphs.values()); // one that was refused was told where it was needed
-      await Promise.all(opened.map(({ executable }) => executable.release()));
+      const settled = await Promise.allSettled(opening); // one that was refused was told where it was needed
+      await Promise.all(
+        settled.map((one) => (one.status === "fulfilled" ? one.value.executable.release() : undefined)),
+      );
     },
   };
 }

@@ -9,7 +9,8 @@ import { type RuleName, rules } from "./optimizer.graph.ts";
 /*
  * What a training computes in the memory of a graphics card, beside loss and gradient: sums of gradients, the optimizer's
  * step, the average. Parameters lie there by path, so that they are fed as they are; gradients, moments and the average
- * are flat vectors. An array that a graph gives anew has the name of the old one, with `fresh` before it.
+ * are flat vectors. An array that a graph gives anew has the name of the old one, with `fresh` before it. All names but
+ * those of parameters and of an objective's inputs have a prefix, so that a parameter may be called "average" or "scale".
  */
 
 type Outputs = Readonly<Record<string, Tensor>>;
@@ -18,6 +19,10 @@ type Outputs = Readonly<Record<string, Tensor>>;
 export const fresh = "new:";
 /** Name of the sum of squares of an objective's gradient; as a gradient it is none of the results. */
 export const squaresName = "gradient:squares";
+/** Name of the average of all parameters. */
+export const averageName = "average:all";
+/** Name of the scalar by which a mean moves towards what is new. */
+export const shareName = "scalar:share";
 
 /** Parameters that every step of an objective treats alike. */
 export interface Kind extends Pick<Stretch, "rateFactor" | "weightDecay"> {
@@ -60,7 +65,7 @@ const flat = (name: string, { slots, key }: Kind): Tensor => input(`${name}:${ke
 
 const scalar = (name: string): Tensor => input(name, []);
 
-const towards = (from: Tensor, to: Tensor): Tensor => add(from, mul(scalar("share"), sub(to, from)));
+const towards = (from: Tensor, to: Tensor): Tensor => add(from, mul(scalar(shareName), sub(to, from)));
 
 /** Σg² over all vectors, which there is at least one of. */
 const squares = (vectors: readonly Tensor[]): Tensor => vectors.map((vector) => sum(square(vector))).reduce(add);
@@ -93,7 +98,7 @@ export function accumulated(kinds: readonly Kind[]): Outputs {
 const ofKinds = new Set(["rate", "decay"]);
 
 /** Name of a scalar of the optimizer's rule, as an input. */
-export const scalarOf = (name: string, { key }: Kind): string => (ofKinds.has(name) ? `${name}:${key}` : name);
+export const scalarOf = (name: string, { key }: Kind): string => `scalar:${name}${ofKinds.has(name) ? `:${key}` : ""}`;
 
 /** One step of the optimizer. */
 export function updated(kinds: readonly Kind[], rule: RuleName): Outputs {
@@ -119,7 +124,7 @@ export function updated(kinds: readonly Kind[], rule: RuleName): Outputs {
 
 /** average ← average + share·(parameters − average) */
 export function averaged(slots: readonly Slot[]): Outputs {
-  return { [`${fresh}average`]: towards(input("average", [lengthOf(slots)]), parametersOf(slots)) };
+  return { [`${fresh}${averageName}`]: towards(input(averageName, [lengthOf(slots)]), parametersOf(slots)) };
 }
 
 /** Gives what it is fed: the way onto a device, and off it. @param prefix of the outputs' names */

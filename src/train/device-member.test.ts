@@ -12,7 +12,7 @@ import { parameterTree } from "../nn/parameters.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import type { OptimizerSettings } from "./optimizer.ts";
-import type { StepResult, TrainingOptions, TrainingProgram } from "./program.ts";
+import { type StepResult, type TrainingOptions, type TrainingProgram, trainingProgram } from "./program.ts";
 
 /* Training with parameters in the memory of a device: the numbers of the processor, and nothing left lying about. */
 
@@ -55,7 +55,7 @@ function fill({ inputs }: TrainingProgram, step: number, present = rows): number
     for (let i = 0; i < inputs[name]!.length; i++) inputs[name]![i] = number(i + 1000 * step + name.charCodeAt(0));
   inputs.weight!.fill(0);
   for (let i = 0; i < present; i++) inputs.weight![i] = 1 + (i % 3);
-  inputs.scale!.fill(1.5);
+  for (const name of ["scale", "average"]) inputs[name]?.fill(1.5);
   return inputs.weight!.reduce((total, weight) => total + weight, 0);
 }
 
@@ -89,6 +89,18 @@ const everything = async (program: TrainingProgram) => {
   await program.download();
   return [...stateOf(program), ...(program.average ? [program.average.slice()] : [])];
 };
+
+/** Parameters and an input with names that the training's own arrays and scalars might have. */
+function namesakes(): Pick<TrainingOptions, "specs" | "objectives"> {
+  const { root, specs } = parameterTree();
+  const normal = { kind: "normal", standardDeviation: 0.5 } as const;
+  const [scale, share, epsilon] = ["scale", "share", "epsilon"].map((name) => root.parameter(name, [3, 1], normal));
+  const [x, y, weight] = [input("x", ["batch", 3]), input("y", ["batch"]), input("weight", ["batch"])];
+  const bias = root.parameter("momentum", [1], constantStart(0));
+  const out = linear(x, add(scale!, mul(share!, tanh(epsilon!))), bias);
+  const minimize = mul(weightedMean(square(sub(reshape(out, ["batch"]), y)), weight), input("average", []));
+  return { specs, objectives: [{ name: "first", minimize, trains: specs.map(({ path }) => path) }] };
+}
 
 /** The same training on both. */
 async function both(own: OptimizerSettings, options: Partial<TrainingOptions> = {}, count = 50) {
@@ -142,6 +154,11 @@ describe("50 steps have the processor's losses, norms and parameters", () => {
     await both({ ...adam, clip: 1 }, { accumulates: true });
   });
 
+  test("parameters called as the optimizer's numbers are, and an input called as the average", async () => {
+    await both(adam, namesakes());
+    await both({ ...descent, momentum: 0.9 }, { ...namesakes(), accumulates: true });
+  });
+
   test("groups with rates and decays of their own, and without an average", async () => {
     const groups = [
       { parameters: ["net.weight"], learningRate: 0.3, weightDecay: 0.5 },
@@ -167,7 +184,7 @@ test("parameters, moments and average go to the device once, and stay until they
   const program = await opened(backend, { accumulates: true });
   await steps(program, 2, adam, true);
   const first = fed();
-  const large = ["net.weight", "net.bias", "top.weight", "top.bias", "first:0:0", "second:0:0", "average"];
+  const large = ["net.weight", "net.bias", "top.weight", "top.bias", "first:0:0", "second:0:0", "average:all"];
   for (const name of large) expect(first, name).toContain(name);
   await steps(program, 5, adam, true);
   const later = fed();
@@ -193,7 +210,7 @@ test("300 steps, some skipped and some that fail, leave no more on the device th
   for (let step = 1; step <= 300; step++) {
     fill(program, step);
     const own = step % 7 === 0 ? { ...adam, skipAbove: 1e-9 } : adam;
-    const fails = { 50: "gradient:0:0", 100: "new:net.weight", 150: "new:average" }[step];
+    const fails = { 50: "gradient:0:0", 100: "new:net.weight", 150: "new:average:all" }[step];
     if (fails) watched.failAt(fails);
     const run = async () => {
       await program.step(step, own);
@@ -276,4 +293,52 @@ test("a loss that is not finite changes nothing, and the tensor is named", async
   expect([...at(program, "w")]).toEqual([-1, -1]);
   await program.release();
   expect(live()).toBe(0);
+});
+
+test("where one objective is refused, the graphs of the others are released", async () => {
+  for (const { backend } of [{ backend: await cpuBackend(1) }, await residentBackend()]) {
+    let compiled = 0;
+    const seen = { opened: 0, released: 0 };
+    const failing: Backend = {
+      ...backend,
+      async compile(...given) {
+        if (++compiled === 1) throw new Error("no more memory");
+        const executable = await backend.compile(...given);
+        seen.opened++;
+        return {
+          ...executable,
+          async release() {
+            seen.released++;
+            await executable.release();
+          },
+        };
+      },
+    };
+    await expect(trainingProgram({ ...net(), backend: failing })).rejects.toThrow("no more memory");
+    expect(seen).toEqual({ opened: 1, released: 1 }); // it was waited for
+  }
+});
+
+test("a graph that cannot be tied to its arrays is released", async () => {
+  const inner = await cpuBackend(1);
+  let open = 0;
+  const failing: Backend = {
+    ...inner,
+    async compile(...given) {
+      const executable = await inner.compile(...given);
+      open++;
+      return {
+        ...executable,
+        bind() {
+          throw new Error("no more memory");
+        },
+        async release() {
+          open--;
+          await executable.release();
+        },
+      };
+    },
+  };
+  await expect(trainingProgram({ ...net(), backend: failing })).rejects.toThrow("no more memory");
+  expect(open).toBe(0);
 });

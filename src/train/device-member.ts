@@ -7,9 +7,11 @@ import { deviceArrays, type Home } from "./device-arrays.ts";
 import {
   accumulated,
   averaged,
+  averageName,
   kindsOf,
   lengthOf,
   scalarOf,
+  shareName,
   squaresName,
   updated,
   withJoinedGradients,
@@ -32,8 +34,11 @@ import type { OutputsOf, Plan } from "./plan.ts";
 export interface DeviceMember extends Member {
   /** Writes parameters, moments and average to the plan's arrays, and gives up those of the device. */
   download(): Promise<void>;
-  /** Operators of the objectives' graphs that run on the processor for want of one on the device, and how often. */
-  fallbacks(): Promise<Readonly<Record<string, number>>>;
+  /**
+   * Operators of the objectives' graphs that run on the processor for want of one on the device, and how often; undefined
+   * where the backend cannot tell.
+   */
+  fallbacks(): Promise<Readonly<Record<string, number>> | undefined>;
 }
 
 /** The outputs of an objective on a device: gradients are joined, and come with the sum of their squares. */
@@ -73,7 +78,7 @@ export async function createDeviceMember(
   );
   const settle = (name: string, buffer: Float32Array, slots: readonly Slot[]) =>
     homes.set(name, { buffer, slots, shape: [lengthOf(slots)] });
-  if (average) settle("average", average, trained);
+  if (average) settle(averageName, average, trained);
   for (const [entry, { first, second }] of plan.entries.entries())
     for (const { slots, key } of kinds[entry]!) {
       settle(`first:${key}`, at(first), slots);
@@ -91,7 +96,10 @@ export async function createDeviceMember(
         kinds[entry]!.map(({ key }) => `gradient:${key}`),
       ),
     ),
-  );
+  ).catch(async (error: unknown) => {
+    await arrays.release();
+    throw error;
+  });
   const upload = () => arrays.upload(trained.map(({ path }) => path));
 
   const squares: number[] = [];
@@ -112,8 +120,8 @@ export async function createDeviceMember(
       for (const { key } of own) arrays.rename(`gradient:${key}`, `sum:${key}`);
       return squares[entry]!;
     }
-    const share = one(weight / (before + weight));
-    return squaresIn(await launch(await graph(`accumulate ${entry}`, () => accumulated(own)), { share }));
+    const given = { [shareName]: one(weight / (before + weight)) };
+    return squaresIn(await launch(await graph(`accumulate ${entry}`, () => accumulated(own)), given));
   };
 
   const update = async (entry: number, settings: OptimizerSettings, step: number, scale: number) => {
@@ -133,7 +141,7 @@ export async function createDeviceMember(
 
   const moveAverage = async (decay: number) => {
     await upload();
-    await launch(await graph("average", () => averaged(trained)), { share: one(1 - decay) });
+    await launch(await graph("average", () => averaged(trained)), { [shareName]: one(1 - decay) });
     for (const slot of untrained) kernels.average(viewOf(average!, slot), viewOf(parameters, slot), decay);
   };
 
@@ -158,9 +166,10 @@ export async function createDeviceMember(
     },
     download: () => arrays.download(),
     async fallbacks() {
+      if (!backend.fallbacks) return undefined;
       const total: Record<string, number> = {};
       for (const [entry, { model }] of plan.entries.entries())
-        for (const [name, count] of Object.entries((await backend.fallbacks?.(model, hosted[entry]!.feeds)) ?? {}))
+        for (const [name, count] of Object.entries(await backend.fallbacks(model, hosted[entry]!.feeds)))
           total[name] = (total[name] ?? 0) + count;
       return total;
     },

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import { residentBackend } from "../../test/resident.ts";
 import type { PartialConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
+import { loweringVersion } from "../graph/lower.ts";
 import { readRecord } from "../models/record.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
@@ -124,5 +125,44 @@ test("operators that run on the processor instead are told, and recorded", async
 
   const none = await run((await residentBackend({ fallbacks: async () => ({}) })).backend, 1);
   expect(none.notes.join()).not.toContain("for want of");
-  expect((await readRecord(none.storage))!.fallbacks).toBeUndefined();
+  expect((await readRecord(none.storage))!.fallbacks).toEqual({});
+});
+
+test("a run is trained also where these operators cannot be found out, and looks for them only where it must", async () => {
+  let calls = 0;
+  const { backend } = await residentBackend({
+    async fallbacks() {
+      calls++;
+      throw new Error("the disk is full");
+    },
+  });
+  const unknown = await run(backend, 1);
+  expect(unknown.notes.join()).toContain(
+    "Which operators run on the processor, for want of one on the graphics card, is not known: the disk is full",
+  );
+  expect(unknown.metrics).toHaveLength(1);
+  expect((await readRecord(unknown.storage))!.fallbacks).toBeUndefined();
+  await run(backend, 1, unknown.storage, true); // nothing is left to do
+  expect(calls).toBe(1);
+  await run(backend, 2, unknown.storage, true);
+  expect(calls).toBe(2);
+
+  const told = await residentBackend({ fallbacks: async () => ({ Sign: 1 }) });
+  const { storage } = await run(told.backend, 1);
+  const resumed = await run(backend, 2, storage, true);
+  expect(resumed.notes.join()).toContain("Sign (1)");
+  expect(calls).toBe(2); // the record has it
+});
+
+test("a run that was computed otherwise is told when it is resumed", async () => {
+  const { backend } = await residentBackend();
+  const { storage } = await run(backend, 1);
+  const record = (await readRecord(storage))!;
+  expect(record).toMatchObject({ pieces: 1, lowering: loweringVersion });
+  const { lowering: _, pieces: __, ...earlier } = record; // of a version that did not record them
+  await storage.write("environment.json", JSON.stringify({ ...earlier, pieces: 4 }));
+  const { notes } = await run(backend, 2, storage, true);
+  expect(notes.join()).toContain(
+    `Not as the run began (pieces 4 before, 1 now; lowering 0 before, ${loweringVersion} now)`,
+  );
 });

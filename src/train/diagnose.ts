@@ -5,7 +5,7 @@ import type { Tensor } from "../graph/tensor.ts";
 import type { Backend, Data } from "../runtime/backend.ts";
 import { compile } from "../runtime/program.ts";
 
-const advice =
+export const divergenceAdvice =
   "Try a lower optimizer.learningRate (--resume goes on from the last checkpoint with it), a warm-up, or a bounded " +
   "variance; and look for values in the data far outside the rest.";
 
@@ -23,7 +23,7 @@ export async function firstNonFinite(
     const at = firstBad(data);
     if (at >= 0)
       return new NumericalError(
-        `${what} is not finite: the input or parameter "${name}" itself holds ${data[at]} at element ${at}. ${advice}`,
+        `${what} is not finite: the input or parameter "${name}" itself holds ${data[at]} at element ${at}. ${divergenceAdvice}`,
       );
   }
   const order = topologicalOrder([...lowered.values.values()]).filter((tensor) => tensor.dtype === "float");
@@ -35,16 +35,17 @@ export async function firstNonFinite(
       const at = firstBad(data);
       if (at >= 0)
         return new NumericalError(
-          `${what} is not finite: ${nameOf(tensor)} was the first tensor to hold ${data[at]}. ${advice}`,
+          `${what} is not finite: ${nameOf(tensor)} was the first tensor to hold ${data[at]}. ${divergenceAdvice}`,
         );
     }
   } finally {
     await program.release();
   }
-  return new NumericalError(`${what} is not finite, yet each tensor is when computed alone. ${advice}`);
+  return new NumericalError(`${what} is not finite, yet each tensor is when computed alone. ${divergenceAdvice}`);
 }
 
-function firstBad(data: Data): number {
+/** The first element that is not finite; −1 where all are. */
+export function firstBad(data: Data): number {
   if (data instanceof BigInt64Array) return -1;
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i]!)) return i;
   return -1;

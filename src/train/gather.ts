@@ -1,5 +1,7 @@
 import { UsageError } from "../errors.ts";
 import type { StateUpdate } from "../nn/parameters.ts";
+import type { ObjectiveEntry } from "./objectives.ts";
+import { rowsOf } from "./plan.ts";
 
 /** The batches that one step is made of, where there are several: their weighted mean is the step's. */
 export interface Batches {
@@ -59,6 +61,38 @@ export function commitState(
 export function checkWeight(weight: number, batch: number, objective: string): void {
   if (!(Number.isFinite(weight) && weight >= 0))
     throw new UsageError(`batch ${batch} of objective "${objective}": expected a weight of 0 or more, got ${weight}`);
+}
+
+interface BatchParts {
+  readonly batchSize: number;
+  readonly parts: number;
+  /** Weight of the batch; undefined: the sum of its examples'. */
+  readonly total: number | undefined;
+}
+
+/**
+ * The weight of each part's rows, together that of the batch; 1 for the only part, where no weight was given.
+ * @throws UsageError for an example with a negative weight
+ */
+export function weightsOfParts(
+  { name, weights }: Pick<ObjectiveEntry, "name" | "weights">,
+  inputs: Readonly<Record<string, Float32Array>>,
+  { batchSize, parts, total }: BatchParts,
+): number[] {
+  const all = weights === undefined ? undefined : inputs[weights];
+  const bad = all?.findIndex((weight) => weight < 0) ?? -1;
+  if (bad >= 0)
+    throw new UsageError(
+      `objective "${name}": input "${weights}": expected weights of 0 or more, got ${all![bad]} at example ${bad} of the batch`,
+    );
+  if (parts === 1) return [total ?? 1];
+  const sums = Array.from({ length: parts }, (_, i) => {
+    const { from, to } = rowsOf(batchSize, i, parts);
+    return all!.subarray(from, to).reduce((sum, weight) => sum + weight, 0);
+  });
+  if (sums.some(Number.isNaN)) return sums.map(() => 1); // all compute, and the loss shows what is wrong
+  const sum = sums.reduce((a, b) => a + b);
+  return total === undefined ? sums : sums.map((weight) => (weight * total) / sum);
 }
 
 /** Refuses a step without any example: it has no mean. @throws UsageError, always */

@@ -41,7 +41,7 @@ export async function createMember(
   const { members, pieces } = plan;
   const at = kernels.float32At;
   const rows = rowsOf(plan.batchSize, index, members);
-  const models = await Promise.all(plan.entries.map((_, entry) => openModel(backend, plan, entry, index, at)));
+  const models = await allOpened(plan.entries.map((_, entry) => openModel(backend, plan, entry, index, at)));
   const first = index * pieces; // of its parts
   const parameters = at(plan.parameters);
   const shares = plan.entries.map(({ parts, accumulated, ...entry }) =>
@@ -105,6 +105,22 @@ export async function createMember(
   };
 }
 
+interface OpenModel {
+  /** One of each part. */
+  readonly runs: readonly (() => Promise<void>)[];
+  release(): Promise<void>;
+}
+
+/** All models, once each is open; where one is refused, the others are released. */
+async function allOpened(opening: readonly Promise<OpenModel>[]): Promise<readonly OpenModel[]> {
+  try {
+    return await Promise.all(opening);
+  } catch (error) {
+    for (const one of await Promise.allSettled(opening)) if (one.status === "fulfilled") await one.value.release();
+    throw error;
+  }
+}
+
 /** Compiles an objective, and ties it to the arrays of each part of a member. */
 async function openModel(
   backend: Backend,
@@ -112,18 +128,24 @@ async function openModel(
   entry: number,
   index: number,
   at: (place: Place) => Float32Array,
-): Promise<{ readonly runs: readonly (() => Promise<void>)[]; release(): Promise<void> }> {
+): Promise<OpenModel> {
   const { model, parts } = entries[entry]!;
   const executable = await backend.compile(model, { threads });
-  const runs = parts.slice(index * pieces, (index + 1) * pieces).map(({ rows, feeds, copies, gradients, results }) => {
-    const values = (places: typeof feeds): Record<string, Value> =>
-      Object.fromEntries(places.map((place) => [place.name, { data: at(place), shape: shapeAt(place.shape, rows) }]));
-    const run = executable.bind(values(feeds), values([...results, ...gradients]));
-    const arrays = copies.map((copy) => ({ from: at(copy.from), to: at(copy.to) }));
-    return () => {
-      for (const copy of arrays) copy.to.set(copy.from);
-      return run();
-    };
-  });
-  return { runs, release: () => executable.release() };
+  const bound = () =>
+    parts.slice(index * pieces, (index + 1) * pieces).map(({ rows, feeds, copies, gradients, results }) => {
+      const values = (places: typeof feeds): Record<string, Value> =>
+        Object.fromEntries(places.map((place) => [place.name, { data: at(place), shape: shapeAt(place.shape, rows) }]));
+      const run = executable.bind(values(feeds), values([...results, ...gradients]));
+      const arrays = copies.map((copy) => ({ from: at(copy.from), to: at(copy.to) }));
+      return () => {
+        for (const copy of arrays) copy.to.set(copy.from);
+        return run();
+      };
+    });
+  try {
+    return { runs: bound(), release: () => executable.release() };
+  } catch (error) {
+    await executable.release();
+    throw error;
+  }
 }

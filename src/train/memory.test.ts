@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { type PartialConfig, parseConfig } from "../config.ts";
 import { loadNetworks } from "../models/networks.ts";
+import { loadParts } from "../models/parts.ts";
 import { checkMemory } from "./memory.ts";
 
 beforeAll(() => loadNetworks(["conv"]));
@@ -66,4 +67,26 @@ test("blocks are a key as well, one number or one of each level, however many la
   expect(keyWith({ blocks: 12, channels: [4], hidden: Array.from({ length: 13 }, () => 13) })).toBe(
     "model.encoder.blocks = 12",
   );
+});
+
+test.each<[string, PartialConfig]>([
+  ["objective.samples = 500", { objective: { kind: "iwae", samples: 500 } }],
+  ["model.prior.components = 40000", { model: { prior: { kind: "mixture", components: 40_000 } } }],
+  ["model.prior.components = 900", { model: { prior: { kind: "vampprior", components: 900 } } }],
+  ["model.prior.hidden.0 = 30000", { model: { prior: { kind: "maf", steps: 1, hidden: [30_000] } } }],
+  ["model.prior.steps = 60", { model: { prior: { kind: "realnvp", steps: 60, hidden: [8] } } }],
+  ["model.posterior.flow.hidden.1 = 9000", { model: { posterior: { flow: { kind: "iaf", hidden: [8, 9000] } } } }],
+  ["model.posterior.flow.steps = 150", { model: { posterior: { flow: { kind: "planar", steps: 150 } } } }],
+  ["model.likelihood.classes = 2000", { model: { likelihood: { kind: "categorical", classes: 2000 } } }],
+  [
+    "model.likelihood.components = 500",
+    { model: { likelihood: { kind: "discretized-logistic-mixture", components: 500 } } },
+  ],
+  ["model.latent = 2000", { model: { latent: 2000, posterior: { covariance: "full" } } }],
+])("sizes of the other parts are keys as well: %s", async (key, { model, ...config }) => {
+  const small: PartialConfig["model"] = { latent: 2, encoder: { hidden: [8] } };
+  const whole = { ...config, model: { ...small, ...model }, train: { batchSize: 4 } } as PartialConfig;
+  await loadParts(parseConfig(whole, "test").model);
+  expect(keyOf({ model: small, train: { batchSize: 4 } }, [16, 16], 2e5)).toBe("enough");
+  expect(keyOf(whole, [16, 16], 2e5)).toBe(key);
 });

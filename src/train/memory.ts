@@ -57,12 +57,12 @@ function needOf({ model, objective, train }: Config, event: readonly number[]): 
 
 const totalOf = ({ model, batch, beside }: Need): number => model + batch + beside;
 
-/** The size in the config that saves most memory when it is made 1. */
-function mostCostly(config: Config, event: readonly number[]): { readonly key: string; readonly value: number } {
+/** The size in the config that saves most memory when it is made the least there is. */
+function mostCostly(config: Config, event: readonly number[]): Pick<Size, "key" | "value"> {
   const { train } = config;
   const model = completeModel(config.model, event);
   const rows = train.microBatch === null ? "batchSize" : "microBatch";
-  const { encoder, decoder } = model;
+  const { encoder, decoder, posterior } = model;
   const given = (network: NetworkConfig, key: string, modelWith: (network: NetworkConfig) => Partial<typeof model>) =>
     sizesOf(network, key).map(({ without, ...size }) => ({
       ...size,
@@ -76,11 +76,65 @@ function mostCostly(config: Config, event: readonly number[]): { readonly key: s
       ...(follows ? { decoder: mirrored(network) } : {}),
     })),
     ...(follows ? [] : given(decoder, "model.decoder", (network) => ({ decoder: network }))),
-    { key: "model.latent", value: model.latent, without: { ...config, model: { ...model, latent: 1 } } },
+    // 2, and not 1: what correlates latents needs two of them.
+    { key: "model.latent", value: model.latent, without: { ...config, model: { ...model, latent: 2 } } },
     { key: `train.${rows}`, value: rowsAtOnce(config), without: { ...config, train: { ...train, [rows]: 1 } } },
+    ...partSizes("objective", config.objective, (objective) => ({ ...config, objective })),
+    ...partSizes("model.prior", model.prior, (prior) => ({ ...config, model: { ...model, prior } })),
+    ...partSizes("model.likelihood", model.likelihood, (likelihood) => ({
+      ...config,
+      model: { ...model, likelihood },
+    })),
+    ...(posterior.flow
+      ? partSizes("model.posterior.flow", posterior.flow, (flow) => ({
+          ...config,
+          model: { ...model, posterior: { ...posterior, flow } },
+        }))
+      : []),
   ];
   const left = sizes.map(({ without }) => totalOf(needOf(without, event)));
   return sizes[left.indexOf(Math.min(...left))]!;
+}
+
+/** A size in the config, and the config with the least in its place. */
+interface Size {
+  readonly key: string;
+  readonly value: number;
+  readonly without: Config;
+}
+
+/** The least that each size of an objective, a prior, a flow or a likelihood may be. */
+const leastOf: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  iwae: { samples: 1 },
+  mixture: { components: 1 },
+  vampprior: { components: 1 },
+  planar: { steps: 1 },
+  realnvp: { steps: 1 },
+  iaf: { steps: 1 },
+  maf: { steps: 1 },
+  categorical: { classes: 2 },
+  "discretized-logistic-mixture": { components: 1 },
+};
+
+/** The sizes of a part of the config that has them by name, and those of its hidden layers. */
+function partSizes<Part extends { readonly kind: string }>(
+  place: string,
+  part: Part,
+  configWith: (part: Part) => Config,
+): readonly Size[] {
+  const values = part as Readonly<Record<string, unknown>>;
+  const named = Object.entries(leastOf[part.kind] ?? {}).map(([name, least]) => ({
+    key: `${place}.${name}`,
+    value: values[name] as number,
+    without: configWith({ ...part, [name]: least }),
+  }));
+  const hidden = "hidden" in part ? (part.hidden as readonly number[]) : [];
+  const layers = hidden.map((value, i) => ({
+    key: `${place}.hidden.${i}`,
+    value,
+    without: configWith({ ...part, hidden: hidden.with(i, 1) }),
+  }));
+  return [...named, ...largest(layers)];
 }
 
 /** Sizes of each list that are tried at most: lists may be long, and each try builds the network anew. */

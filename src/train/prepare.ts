@@ -3,7 +3,7 @@ import { checkSplits } from "../data/check.ts";
 import { imageShape, type Splits } from "../data/dataset.ts";
 import { UsageError } from "../errors.ts";
 import { findLikelihood } from "../models/likelihood.ts";
-import { checkSupport, statisticsOf } from "../models/statistics.ts";
+import { checkPrior, checkSupport, statisticsOf } from "../models/statistics.ts";
 import { buildVae } from "../models/vae.ts";
 import { checkGroups } from "./groups.ts";
 import { checkMemory } from "./memory.ts";
@@ -14,8 +14,8 @@ import { capacityAt, stepsOf } from "./schedule.ts";
  * All that can be refused before a training begins, so that nothing is left behind then.
  * @param machineBytes memory of this machine, where that is known
  * @throws DataError for data that are no data sets, do not belong together, or have values that the likelihood has no
- * density for; UsageError for a likelihood that is not there, a warm-up longer than the run, groups of no parameters,
- * or sizes beyond the memory
+ * density for or the prior no place for; UsageError for a likelihood that is not there, a warm-up longer than the run,
+ * more pseudo-inputs than examples, groups of no parameters, or sizes beyond the memory
  */
 export function prepareTraining(config: Config, data: Splits, machineBytes?: number): Prepared {
   const likelihood = findLikelihood(config.model.likelihood.kind);
@@ -24,6 +24,7 @@ export function prepareTraining(config: Config, data: Splits, machineBytes?: num
   checkWarmup(config, stepsOf(config, data.train.count));
   for (const split of [data.train, data.validation])
     checkSupport(split, likelihood, config.model.likelihood, config.data.binarization !== "none");
+  checkPrior(data.train, config.model.prior);
   const vae = buildVae(config.model, data.train.event, statisticsOf(data.train));
   checkGroups(config.optimizer.groups, vae.parameters);
   return { config, data, vae };

@@ -4,13 +4,21 @@ import type { Backend, Data } from "../runtime/backend.ts";
 import type { Drawing } from "../runtime/drawing.ts";
 import type { Kernels } from "../runtime/kernels.ts";
 import { firstNonFinite } from "./diagnose.ts";
-import { type Batches, checkWeight, commitState, type Gathering, gatherResults, noExamples } from "./gather.ts";
+import {
+  type Batches,
+  checkWeight,
+  commitState,
+  type Gathering,
+  gatherResults,
+  noExamples,
+  weightsOfParts,
+} from "./gather.ts";
 import { checkGroups, type ParameterGroup, withoutFrozen } from "./groups.ts";
 import { type Layout, layoutOf, viewOf } from "./layout.ts";
 import { createMember } from "./member.ts";
 import { checkObjectives, lossName, type ObjectiveEntry } from "./objectives.ts";
 import { checkSettings, type OptimizerSettings } from "./optimizer.ts";
-import { type LoweredObjective, layOut, lowerObjectives, rowsOf } from "./plan.ts";
+import { type LoweredObjective, layOut, lowerObjectives } from "./plan.ts";
 import { alone, divisionFor, type Helpers, undivided } from "./team.ts";
 
 export interface TrainingOptions {
@@ -64,6 +72,8 @@ export interface StepOptions {
 export interface TrainingProgram {
   /** Threads that each compute a part of a batch. */
   readonly members: number;
+  /** Parts in which each of them does so. */
+  readonly pieces: number;
   readonly kernels: Kernels;
   readonly layout: Layout;
   readonly parameters: Float32Array;
@@ -90,8 +100,11 @@ export interface TrainingProgram {
   averageParameters(step: number, decay: number): Promise<void>;
   /** Brings parameters, moments and average to the arrays; on a processor they are there. */
   download(): Promise<void>;
-  /** Operators that run on the processor for want of one on the device, and how often each. */
-  fallbacks(): Promise<Readonly<Record<string, number>>>;
+  /**
+   * Operators that run on the processor for want of one on the device, and how often each; undefined where all is done by
+   * the processor, or it cannot be told.
+   */
+  fallbacks(): Promise<Readonly<Record<string, number>> | undefined>;
   release(): Promise<void>;
 }
 
@@ -174,19 +187,6 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     return firstNonFinite(backend, entry.lowered, feedsOf(entry), where);
   };
 
-  /** The weight of each part's rows, together that of the batch. */
-  const weightsOf = ({ objective }: Entry, total?: number): number[] => {
-    if (parts === 1) return [total ?? 1];
-    const all = inputs[objective.weights!]!;
-    const sums = Array.from({ length: parts }, (_, i) => {
-      const { from, to } = rowsOf(batchSize, i, parts);
-      return all.subarray(from, to).reduce((sum, weight) => sum + weight, 0);
-    });
-    if (!sums.every((weight) => weight >= 0)) return sums.map(() => 1); // all compute, and the loss shows what is wrong
-    const sum = sums.reduce((a, b) => a + b);
-    return total === undefined ? sums : sums.map((weight) => (weight * total) / sum);
-  };
-
   /** Computes the loss and its gradient, of one batch or of several. */
   const compute = async (entry: Entry, batches: Batches | undefined) => {
     const { name } = entry.objective;
@@ -197,7 +197,7 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
       const weight = await batches?.fill(i, name);
       if (weight !== undefined) checkWeight(weight, i, name);
       if (weight === 0) continue;
-      const weights = weightsOf(entry, weight);
+      const weights = weightsOfParts(entry.objective, inputs, { batchSize, parts, total: weight });
       await team.together({ kind: "run", entry: entry.index, weights });
       squares = await team.together({ kind: "gather", entry: entry.index, weights, before });
       let finite = Number.isFinite(squares);
@@ -263,6 +263,7 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
 
   return {
     members,
+    pieces,
     kernels,
     layout,
     parameters,
@@ -292,7 +293,7 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
       if (plan.average) await team.together({ kind: "average", decay: Math.min(decay, (1 + step) / (10 + step)) });
     },
     download,
-    fallbacks: async () => onDevice?.fallbacks() ?? {},
+    fallbacks: async () => onDevice?.fallbacks(),
     release: () => team.release(),
   };
 }

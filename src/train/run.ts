@@ -1,6 +1,7 @@
 import { applySet, type Config, parseConfig } from "../config.ts";
 import type { Splits } from "../data/dataset.ts";
 import { RunError, UsageError } from "../errors.ts";
+import { loweringVersion } from "../graph/lower.ts";
 import { loadParts } from "../models/parts.ts";
 import { type RunRecord, readRecord, writeRecord } from "../models/record.ts";
 import type { Backend } from "../runtime/backend.ts";
@@ -8,6 +9,7 @@ import type { Storage } from "../storage/storage.ts";
 import { version } from "../version.ts";
 import type { Prepared, ProgressEvent } from "./options.ts";
 import { adviceOn, prepareTraining } from "./prepare.ts";
+import type { TrainingProgram } from "./program.ts";
 import { checkData, isFresh, resumedConfig } from "./resume.ts";
 import type { Helpers } from "./team.ts";
 import { type TrainResult, trainModel } from "./train.ts";
@@ -88,12 +90,12 @@ export async function trainRun(options: RunOptions, place: RunPlace): Promise<Tr
         signal,
         onProgress,
       },
-      async ({ members, fallbacks }) => {
-        const engine = { ...backend, members, fallbacks: await fallbacks() };
-        noteFallbacks(engine.fallbacks, options);
+      async ({ members, pieces, fallbacks }, nothingLeft) => {
+        const engine = { ...backend, members, pieces, lowering: loweringVersion };
+        const found = nothingLeft ? undefined : await fallbacksOf(engine, fallbacks, record, options);
         if (record) noteChanges(record, engine, options);
         await storage.write("config.json", `${JSON.stringify(config, null, 2)}\n`);
-        if (!record) await writeRecord(storage, recordOf(config, data, engine, place));
+        if (!record) await writeRecord(storage, recordOf(config, data, { ...engine, fallbacks: found }, place));
       },
     );
   } finally {
@@ -121,18 +123,25 @@ async function prepare(config: Config, place: RunPlace): Promise<Prepared> {
   return prepareTraining(config, await place.load(config), place.memoryBytes);
 }
 
-type Engine = Pick<RunRecord, "engine" | "device" | "threads" | "members"> & {
-  readonly fallbacks: NonNullable<RunRecord["fallbacks"]>;
-};
+/** What the last bits of a run's numbers may depend on. */
+const engineKeys = ["engine", "device", "threads", "members", "pieces", "lowering"] as const;
+type Engine = Pick<RunRecord, (typeof engineKeys)[number]>;
 
-function recordOf(config: Config, data: Splits, engine: Engine, { platform, source }: RunPlace): RunRecord {
+function recordOf(
+  config: Config,
+  data: Splits,
+  engine: Engine & Pick<RunRecord, "fallbacks">,
+  { platform, source }: RunPlace,
+): RunRecord {
   return {
     vaekit: version,
     engine: engine.engine,
     device: engine.device,
     threads: engine.threads,
     members: engine.members,
-    fallbacks: Object.keys(engine.fallbacks).length > 0 ? engine.fallbacks : undefined,
+    pieces: engine.pieces,
+    lowering: engine.lowering,
+    fallbacks: engine.fallbacks,
     platform,
     seed: config.train.seed,
     data: {
@@ -151,21 +160,35 @@ function recordOf(config: Config, data: Splits, engine: Engine, { platform, sour
 /** Says what a resumed run does not have in common with its beginning, where that may change its last bits. */
 function noteChanges(record: RunRecord, engine: Engine, { onProgress }: RunOptions): void {
   const now = { ...engine, vaekit: version };
-  const changes = (["vaekit", "engine", "device", "threads", "members"] as const).filter(
-    (key) => record[key] !== now[key],
-  );
+  const changes = (["vaekit", ...engineKeys] as const).filter((key) => record[key] !== now[key]);
   if (changes.length === 0) return;
   const list = changes.map((key) => `${key} ${record[key]} before, ${now[key]} now`).join("; ");
   onProgress?.({ kind: "note", text: `Not as the run began (${list}): its numbers may differ in the last bits.` });
 }
 
-function noteFallbacks(fallbacks: Engine["fallbacks"], { onProgress }: RunOptions): void {
-  const list = Object.entries(fallbacks).map(([name, count]) => `${name} (${count})`);
-  if (list.length > 0)
-    onProgress?.({
-      kind: "note",
-      text: `on the processor, for want of an operator on the graphics card: ${list.join(", ")}`,
-    });
+/**
+ * Tells which operators run on the processor instead: those of the run's record, where nothing has changed since, or those
+ * that are found now. What cannot be found out is no reason not to train.
+ */
+async function fallbacksOf(
+  engine: Engine,
+  find: TrainingProgram["fallbacks"],
+  record: RunRecord | undefined,
+  { onProgress }: RunOptions,
+): Promise<RunRecord["fallbacks"]> {
+  const note = (text: string) => onProgress?.({ kind: "note", text });
+  const same = (["engine", "device", "lowering"] as const).every((key) => record?.[key] === engine[key]);
+  const known = same ? record?.fallbacks : undefined;
+  const found =
+    known ??
+    (await find().catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      note(`Which operators run on the processor, for want of one on the graphics card, is not known: ${reason}`);
+      return undefined;
+    }));
+  const list = Object.entries(found ?? {}).map(([name, count]) => `${name} (${count})`);
+  if (list.length > 0) note(`on the processor, for want of an operator on the graphics card: ${list.join(", ")}`);
+  return found;
 }
 
 /** Where a run was to be resumed and has no checkpoint, says so as it begins. */

@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { constantStart, settings, stateOf } from "../../test/training.ts";
-import { RunError } from "../errors.ts";
+import { RunError, UsageError } from "../errors.ts";
 import { add, mul, square, sub } from "../graph/ops/arithmetic.ts";
 import { linear } from "../graph/ops/linear.ts";
 import { reshape, sum } from "../graph/ops/structure.ts";
@@ -207,10 +207,10 @@ test("threads share only what is made of its examples, and rows or work enough",
 });
 
 test("a thread computes its rows in parts where they have large tensors beside few parameters", () => {
-  const divided = (floats: number, largestBytes: number, weights = "weight", objectives = 1) =>
+  const divided = (floats: number, largestBytes: number, weights = "weight", objectives = 1, batchSize = 64) =>
     divisionFor(
       2,
-      64,
+      batchSize,
       floats,
       Array.from({ length: objectives }, () => ({
         ...{ objective: { weights }, inputs: [{ name: "weight", shape: ["batch"], dtype: "float" }] },
@@ -220,6 +220,7 @@ test("a thread computes its rows in parts where they have large tensors beside f
   expect(divided(1000, 2 ** 17)).toEqual({ members: 2, pieces: 4 });
   expect(divided(1000, 2 ** 15)).toEqual({ members: 2, pieces: 1 });
   expect(divided(1000, 2 ** 30)).toEqual({ members: 2, pieces: 32 }); // a row each
+  expect(divided(1000, 2 ** 30, "weight", 1, 3)).toEqual({ members: 2, pieces: 1 }); // no part without a row
   expect(divided(2 ** 20, 2 ** 17)).toEqual({ members: 2, pieces: 1 }); // which would be read again for each part
   expect(divided(2 ** 22, 2 ** 30, "weight", 2)).toEqual({ members: 2, pieces: 4 }); // gradients of 256 MiB
   expect(divided(1000, 2 ** 17, "other")).toEqual({ members: 1, pieces: 1 });
@@ -293,6 +294,24 @@ test("what is not finite in another thread's rows stops the step before anything
   await program.release();
 });
 
+test("a negative weight is refused by its name and place, however the batch is divided", async () => {
+  for (const threads of [1, 2]) {
+    const helpers = threads > 1 ? await threadHelpers() : undefined;
+    const program = await trainingProgram({ ...net(), backend: await cpuBackend(threads), helpers });
+    initializeParameters(program.parameters, program.layout, net().specs, 0);
+    fill(program, 1);
+    program.inputs.weight!.fill(-1, rows / 2);
+    const before = stateOf(program);
+    const failure = program.step(1, settings);
+    await expect(failure).rejects.toThrow(UsageError);
+    await expect(failure).rejects.toThrow(
+      'objective "first": input "weight": expected weights of 0 or more, got -1 at example 50 of the batch',
+    );
+    expect(stateOf(program)).toEqual(before);
+    await program.release();
+  }
+});
+
 test("kernels on one memory see each other's arrays, and keep their scratch apart", async () => {
   const alias = (await sharedAlias())!;
   const own = createKernels(4096, alias);
@@ -307,19 +326,28 @@ test("kernels on one memory see each other's arrays, and keep their scratch apar
   expect(x.slice()).toEqual(drawn);
 });
 
-test("a run of two threads that was stopped and resumed ends with the bits of one that was not", async () => {
-  const folder = await mkdtemp(join(tmpdir(), "vaekit-"));
-  const run = (name: string) => join(folder, name);
-  const options = {
-    data: "sprites",
-    set: ["data.examples=600", "train.batchSize=64", "model.encoder.hidden=[32]", "train.average=0.9"],
-    threads: 2,
-  };
-  const weights = async (name: string) => [...(await readFile(join(run(name), "model", "weights.safetensors")))];
-  await train({ ...options, out: run("whole"), steps: 17 });
-  expect(JSON.parse(await readFile(join(run("whole"), "environment.json"), "utf8"))).toMatchObject({ members: 2 });
-  await train({ ...options, out: run("parts"), steps: 11 });
-  await train({ ...options, out: run("parts"), steps: 17, resume: true });
-  expect(await weights("parts")).toEqual(await weights("whole"));
-  await rm(folder, { recursive: true });
-});
+test.each([
+  ["in one part each", 1, ["model.encoder.hidden=[32]"]],
+  ["in several parts each", 2, ['model.encoder={"kind":"conv","hidden":[],"layers":[{"channels":8},{"channels":8}]}']],
+])(
+  "a run of two threads, %s, that was stopped and resumed ends with the bits of one that was not",
+  async (_name, pieces, model) => {
+    const folder = await mkdtemp(join(tmpdir(), "vaekit-"));
+    const run = (name: string) => join(folder, name);
+    const options = {
+      data: "sprites",
+      set: ["data.examples=600", "train.batchSize=64", "train.average=0.9", ...model],
+      threads: 2,
+    };
+    const weights = async (name: string) => [...(await readFile(join(run(name), "model", "weights.safetensors")))];
+    await train({ ...options, out: run("whole"), steps: 17 });
+    expect(JSON.parse(await readFile(join(run("whole"), "environment.json"), "utf8"))).toMatchObject({
+      members: 2,
+      pieces,
+    });
+    await train({ ...options, out: run("parts"), steps: 11 });
+    await train({ ...options, out: run("parts"), steps: 17, resume: true });
+    expect(await weights("parts")).toEqual(await weights("whole"));
+    await rm(folder, { recursive: true });
+  },
+);

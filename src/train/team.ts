@@ -85,7 +85,8 @@ export function divisionFor(
   const leastRows = Math.min(enoughRows, Math.ceil(leastFlops / Math.max(flops, 1)));
   const members = Math.max(1, Math.min(threads, mostParts, Math.floor(batchSize / leastRows)));
   const rows = Math.max(1, Math.floor(Math.max(cacheBytes, outweighed * 4 * floats) / bytes));
-  const pieces = Math.max(1, Math.min(Math.round(batchSize / members / rows), Math.floor(mostParts / members)));
+  const most = Math.min(Math.floor(mostParts / members), Math.floor(batchSize / members)); // a row at least
+  const pieces = Math.max(1, Math.min(Math.round(batchSize / members / rows), most));
   return { members, pieces };
 }
 

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { type PartialConfig, parseConfig } from "../config.ts";
 import type { Dataset, Splits } from "../data/dataset.ts";
+import { NumericalError } from "../errors.ts";
 import { loadModel } from "../models/portable.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { memoryStorage } from "../storage/memory.ts";
@@ -376,4 +377,25 @@ test("a model without a checkpoint is not trained over", async () => {
   const { storage } = await run(base);
   for (const name of await storage.list("checkpoints")) await storage.remove(`checkpoints/${name}`);
   await expect(run(base, { storage, resume: true })).rejects.toThrow(/no checkpoint to resume from/);
+});
+
+test("parameters that overflowed in the last step are not saved: the checkpoint of before stays", async () => {
+  const optimizer = { kind: "sgd", learningRate: 0.001 } as const;
+  const { storage } = await run({ ...base, optimizer });
+  const before = await storage.list("checkpoints");
+  const stop = new AbortController();
+  const failure = run(
+    { ...base, optimizer: { ...optimizer, learningRate: 1e38, weightDecay: 1e4 }, train: { ...base.train, epochs: 4 } },
+    {
+      ...{ storage, resume: true, signal: stop.signal },
+      onProgress: (event) => {
+        if (event.kind === "step") stop.abort();
+      },
+    },
+  );
+  await expect(failure).rejects.toThrow(NumericalError);
+  await expect(failure).rejects.toThrow(
+    /^"parameters\/encoder\.hidden\.0\.weight" holds -?(Infinity|NaN) at element \d+ after step 16: no checkpoint of that/,
+  );
+  expect(await storage.list("checkpoints")).toEqual(before);
 });

@@ -1,3 +1,4 @@
+import type { ObjectiveConfig } from "../config.objective.ts";
 import type { Config } from "../config.ts";
 import { NumericalError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
@@ -17,20 +18,25 @@ export interface TrainResult {
   readonly epoch: number;
   readonly step: number;
   readonly seconds: number;
-  /** The weights in model/, and their bound on the validation data. */
+  /** The weights in model/, and how good they are on the validation data. */
   readonly best: Best | null;
+  /** What `best.objectiveNats` is of. */
+  readonly objective: ObjectiveConfig;
 }
 
 /** Called when nothing more can be refused, before the first step. */
-type Begin = (program: Pick<TrainingProgram, "members" | "fallbacks">) => Promise<void>;
+type Begin = (
+  program: Pick<TrainingProgram, "members" | "pieces" | "fallbacks">,
+  nothingLeft: boolean,
+) => Promise<void>;
 
 const millisecondsBetweenReports = 100;
 
 /**
- * Trains a VAE and leaves a run behind: metrics, checkpoints and the portable model with the best validation bound.
+ * Trains a VAE and leaves a run behind: metrics, checkpoints and the portable model that is best on the validation data.
  * A run that was stopped at any moment and resumed ends with the same parameters, to the bit, as one never stopped.
  * @param begin called when nothing more can be refused, before the first step: writes what only a run that goes on has
- * @throws NumericalError when the loss or gradient is not finite; the last checkpoint is kept
+ * @throws NumericalError when the loss or gradient is not finite, or what is to be saved; the last checkpoint is kept
  */
 export async function trainModel(options: TrainOptions, begin: Begin = async () => undefined): Promise<TrainResult> {
   const session = await openSession(options);
@@ -83,7 +89,7 @@ async function loop(
   // An epoch that goes on gets its row when it ends; one that a shorter run ended within has a row already.
   const underWay = !stopped && cursor.step % stepsPerEpoch > 0 ? Math.ceil(cursor.step / stepsPerEpoch) : null;
   await truncateMetrics(storage, cursor.step, underWay);
-  await begin(program);
+  await begin(program, stopped !== undefined);
   while (!stopped) {
     const epoch = Math.floor(cursor.step / stepsPerEpoch);
     const place = cursor.step % stepsPerEpoch;
@@ -161,10 +167,11 @@ async function loop(
     step: cursor.step,
     seconds: session.seconds(),
     best: cursor.best,
+    objective: config.objective,
   };
 }
 
-/** The best weights are those of the lowest objective, as it is in the end: with β = 1 that is −ELBO. */
+/** The best weights are those of the lowest objective, as it is in the end: `objectiveName` says what. */
 function noteValidation(
   { cursor, keepBest }: Session,
   epoch: number,

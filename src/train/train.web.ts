@@ -19,40 +19,48 @@ export async function train(options: TabTrainOptions): Promise<TabTrainResult> {
   const worker = started(start);
   const send = (message: ToWorker, given: Transferable[] = []) => worker.postMessage(message, given);
   const abort = () => send({ kind: "abort" });
-  try {
+  const handOver = async () => {
     const { data, given } = await copied(task.data);
-    const result = await new Promise<ModelResult>((resolve, reject) => {
-      worker.onmessage = ({ data: message }: MessageEvent<ToPage>) => {
-        try {
-          if (message.kind === "progress") onProgress?.(message.event);
-          else if (message.kind === "result") resolve(message.result);
-          else reject(heard(message));
-        } catch (error) {
-          reject(error); // of the page's own onProgress
-        }
-      };
-      worker.onerror = (event) => {
-        event.preventDefault();
-        reject(
-          new RunError(
-            `the worker that trains ended: ${event.message || "its script could not be loaded; name it by `worker`"}`,
-          ),
-        );
-      };
-      worker.onmessageerror = () => reject(new RunError("the worker that trains sent what this page cannot read"));
-      try {
-        send({ kind: "train", task: { ...task, data } }, given);
-      } catch (error) {
-        throw new UsageError(`train: expected options of plain data, which a worker can be sent: ${messageOf(error)}`);
-      }
-      if (signal?.aborted) abort();
-      signal?.addEventListener("abort", abort);
-    });
+    try {
+      send({ kind: "train", task: { ...task, data } }, given);
+    } catch (error) {
+      throw new UsageError(`train: expected options of plain data, which a worker can be sent: ${messageOf(error)}`);
+    }
+  };
+  try {
+    if (signal?.aborted) abort();
+    signal?.addEventListener("abort", abort);
+    // Heard from the start: an error while the data are copied would be lost, and the result waited for without end.
+    const [result] = await Promise.all([resultOf(worker, onProgress), handOver()]);
     return { run: task.out, ...result };
   } finally {
     signal?.removeEventListener("abort", abort);
     worker.terminate();
   }
+}
+
+/** What a worker tells of its training in the end. */
+function resultOf(worker: Worker, onProgress: TabTrainOptions["onProgress"]): Promise<ModelResult> {
+  return new Promise((resolve, reject) => {
+    worker.onmessage = ({ data: message }: MessageEvent<ToPage>) => {
+      try {
+        if (message.kind === "progress") onProgress?.(message.event);
+        else if (message.kind === "result") resolve(message.result);
+        else reject(heard(message));
+      } catch (error) {
+        reject(error); // of the page's own onProgress
+      }
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(
+        new RunError(
+          `the worker that trains ended: ${event.message || "its script could not be loaded; name it by `worker`"}`,
+        ),
+      );
+    };
+    worker.onmessageerror = () => reject(new RunError("the worker that trains sent what this page cannot read"));
+  });
 }
 
 function started(start: () => Worker): Worker {

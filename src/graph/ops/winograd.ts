@@ -60,7 +60,8 @@ export function suitsTiles(
 ): boolean {
   const along = (axis: 0 | 1) => {
     const after = count[axis] + 2 - before[axis] - size[axis];
-    return kernel[axis] === 3 && stride[axis] === 1 && dilation[axis] === 1 && before[axis] >= 0 && after >= 0;
+    const sides = [before[axis], after]; // beyond 2 zeros, the adjoint would leave pixels out instead of padding
+    return kernel[axis] === 3 && stride[axis] === 1 && dilation[axis] === 1 && sides.every((n) => n >= 0 && n <= 2);
   };
   return along(0) && along(1) && Math.min(...channels) >= fewestChannels;
 }
