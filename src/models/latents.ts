@@ -33,11 +33,12 @@ export interface Latents {
   priorOf(head: Named): Prior;
 }
 
-/** As `LatentsContext`, for one of the two. */
+/** Declares the parameters of a posterior. */
 export type PosteriorPart = (
   config: LatentsConfig["posterior"],
   context: LatentsContext,
 ) => Pick<Latents, "posteriorHead" | "posteriorOf">;
+/** Declares those of a prior; a VampPrior is made of the posterior. */
 export type PriorPart = (
   config: LatentsConfig["prior"],
   context: LatentsContext,
