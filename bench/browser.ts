@@ -168,7 +168,7 @@ function figuresOf(watched: readonly Watched[]): Record<string, Measure> {
 async function checkSameLoss(data: Levels, rivals: readonly Rival[], folder: string): Promise<number> {
   const here = await ownTraining(configOf(dense), data, undefined);
   try {
-    await here.nextBatch();
+    here.nextBatch();
     const { parameters, layout, inputs } = here.program;
     const files = await writeManifest(folder, parameters, layout, { x: inputs.x!, noise: inputs.noise! });
     const addresses = Object.entries(files).map(([name, file]) => [name, `/data/${basename(file)}`]);

@@ -6,7 +6,7 @@ import { take } from "../src/data/dataset.ts";
 import type { Inference } from "../src/models/inference.ts";
 import { openRun } from "../src/models/open.node.ts";
 import { loadParts } from "../src/models/parts.ts";
-import { saveModel } from "../src/models/portable.ts";
+import { saveModel } from "../src/models/save-model.ts";
 import { statisticsOf } from "../src/models/statistics.ts";
 import { buildVae } from "../src/models/vae.ts";
 import { directoryStorage } from "../src/storage/directory.node.ts";

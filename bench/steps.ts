@@ -88,7 +88,7 @@ async function floorOf(model: ModelSpec, { event }: Levels, threads: number | un
 /** Largest relative difference of the losses before each of four steps on one batch, from the same weights. */
 async function checkSameLoss(name: string, own: OwnTraining, rivals: readonly Rival[], folder: string) {
   const { program } = own;
-  await own.nextBatch();
+  own.nextBatch();
   const { x, noise } = program.inputs;
   const manifest = await writeManifest(folder, program.parameters, program.layout, { x: x!, noise: noise! });
   const losses = await firstLosses(own);

@@ -6,6 +6,7 @@ import { loadParts } from "../src/models/parts.ts";
 import { statisticsOf } from "../src/models/statistics.ts";
 import { buildVae } from "../src/models/vae.ts";
 import type { Backend } from "../src/runtime/backend.ts";
+import { perform } from "../src/runtime/drawing.ts";
 import { compileTraining } from "../src/train/compile.ts";
 import { initializeParameters } from "../src/train/initialize.ts";
 import type { TrainingProgram } from "../src/train/program.ts";
@@ -15,8 +16,10 @@ import type { Helpers } from "../src/train/team.ts";
 /** The library's own training step, without the loop around it. */
 export interface OwnTraining {
   readonly program: TrainingProgram;
-  /** The next batch of the epoch, binarized, and its noise. */
-  nextBatch(): Promise<void>;
+  /** The next batch of the epoch, binarized, and its noise, in the program's inputs. */
+  nextBatch(): void;
+  /** The next batch of the epoch, which the next step draws, as training has it. */
+  drawNext(): void;
   /** Forward, backward and Adam on the batch that is there; the loss in nats. */
   step(): Promise<number>;
   release(): Promise<void>;
@@ -51,14 +54,18 @@ export async function openTraining(
   let order: Uint32Array = new Uint32Array();
   let batch = 0; // since the start
   let step = 0;
+  const fetched = () => {
+    const epoch = Math.floor(batch / batches);
+    const place = batch % batches;
+    if (place === 0) order = permutation(data.count, epoch);
+    return fetch(order.subarray(place * batchSize, (place + 1) * batchSize), { epoch, step: ++batch });
+  };
   return {
     program,
-    nextBatch: () => {
-      const epoch = Math.floor(batch / batches);
-      const place = batch % batches;
-      if (place === 0) order = permutation(data.count, epoch);
-      return program.draw(fetch(order.subarray(place * batchSize, (place + 1) * batchSize), { epoch, step: ++batch }));
+    nextBatch() {
+      for (const drawing of fetched()) perform(kernels, drawing, 0, batchSize);
     },
+    drawNext: () => program.draw(fetched()),
     async step() {
       step++;
       for (const [name, value] of Object.entries(scalarsAt(config.objective, step))) inputs[name]!.fill(value);
@@ -72,7 +79,7 @@ export async function openTraining(
 export async function timeSteps(training: OwnTraining, steps: number, freshBatches: boolean): Promise<number> {
   const started = performance.now();
   for (let i = 0; i < steps; i++) {
-    if (freshBatches) await training.nextBatch();
+    if (freshBatches) training.drawNext();
     await training.step();
   }
   return (performance.now() - started) / 1000;

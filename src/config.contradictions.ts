@@ -1,9 +1,10 @@
 import type * as z from "zod/mini";
+import { conditionContradictions } from "./config.condition.ts";
 import { strayKeys } from "./config.fields.ts";
 import { latentsContradictions } from "./config.latents.ts";
 import { likelihoodContradictions } from "./config.likelihoods.ts";
 import { networkContradictions } from "./config.networks.ts";
-import { objectiveContradictions } from "./config.objective.ts";
+import { objectiveContradictions } from "./config.objective.contradictions.ts";
 import { optimizerKeys } from "./config.optimizer.ts";
 import type { configSchema } from "./config.schema.ts";
 
@@ -14,7 +15,8 @@ export type Checked = z.output<typeof configSchema>;
 export function contradictions({ data, model, objective, optimizer, train }: Checked): string[] {
   const found = [
     ...likelihoodContradictions(model.likelihood, data.binarization),
-    ...latentsContradictions(model, objective),
+    ...latentsContradictions(model),
+    ...conditionContradictions(model, data.conditions),
   ];
   if (data.validation !== null && data.test !== null && data.validation < 1 && data.test < 1) {
     const kept = data.validation + data.test;
@@ -34,7 +36,7 @@ export function contradictions({ data, model, objective, optimizer, train }: Che
     found.push(`train.microBatch: expected at most train.batchSize ${train.batchSize}, got ${train.microBatch}`);
   found.push(
     ...networkContradictions(model.encoder, model.decoder),
-    ...objectiveContradictions(objective, train),
+    ...objectiveContradictions(objective, { model, train }),
     ...strayKeys("optimizer", optimizer, optimizerKeys),
   );
   if (optimizer.kind === "adam" && optimizer.groups.some(({ weightDecay }) => weightDecay !== undefined))

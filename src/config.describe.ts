@@ -9,7 +9,7 @@ export type Description =
       readonly text?: string;
       /** Of a section. */
       readonly keys?: Readonly<Record<string, Description>>;
-      /** Of each kind of section that may stand here; "*" is one of any other kind. */
+      /** Of each kind of section that may stand here; "*" is one of any other kind, or of none. */
       readonly kinds?: Readonly<Record<string, Description>>;
       /** Of each element of a list. */
       readonly each?: Description;
@@ -65,8 +65,8 @@ function optionsByKind(options: readonly z.core.$ZodType[]): Record<string, z.co
   const sections = options.flatMap((option) => {
     const { def } = (option as z.core.$ZodTypes)._zod;
     if (def.type !== "object") return [];
-    const kind = (def.shape.kind as z.core.$ZodTypes)._zod.def;
-    return [[kind.type === "literal" ? String(kind.values[0]) : "*", option]];
+    const kind = (def.shape.kind as z.core.$ZodTypes | undefined)?._zod.def;
+    return [[kind?.type === "literal" ? String(kind.values[0]) : "*", option]];
   });
   return Object.fromEntries(sections);
 }

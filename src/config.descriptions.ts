@@ -1,3 +1,4 @@
+import { condition } from "./config.condition.descriptions.ts";
 import type { Description } from "./config.describe.ts";
 import { posterior, prior } from "./config.latents.descriptions.ts";
 import { likelihood } from "./config.likelihoods.descriptions.ts";
@@ -19,6 +20,8 @@ const data: Description = {
       "Examples kept for validation: a count (>= 1) or a fraction (< 1) of the training file. Default: 5000 for a folder with a test file of its own, 0.1 for a single file.",
     test: "Examples kept for the test: a count (>= 1) or a fraction (< 1). Default: the source's own test file, 0.1 for a single file.",
     examples: "Use no more than this many examples of the source; for sprites, how many are drawn. Default: all.",
+    conditions:
+      "A CSV file of numbers that model.condition may name: a header with the columns' names, and a row for each example in the order of the source, those of a test file of its own last. A relative name is one beside the data. Default: none.",
     seed:
       "Seed of what belongs to the data: the split, which sprites are drawn, static binarization, and the draws of " +
       "validation and evaluation. Runs that differ in train.seed alone are then compared on the same data.",
@@ -34,6 +37,7 @@ const model: Description = {
     prior,
     posterior,
     likelihood,
+    condition,
   },
 };
 

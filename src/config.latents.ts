@@ -34,6 +34,8 @@ export interface LatentsConfig {
   readonly latent: number;
   readonly posterior: { readonly kind: "normal"; readonly covariance: Covariance; readonly flow: FlowConfig | null };
   readonly prior: PriorConfig;
+  /** Of a conditional model: whether the prior is conditional too. */
+  readonly condition?: { readonly prior: boolean } | null;
 }
 
 const steps = (value: number) => z._default(integer(1, "a positive integer"), value);
@@ -76,22 +78,9 @@ export const prior = z._default(
 );
 
 /** Keys that are right one by one and wrong together. */
-export function latentsContradictions(
-  { latent, posterior, prior }: LatentsConfig,
-  objective: { readonly kind: string; readonly gradient?: string | undefined },
-): string[] {
+export function latentsContradictions({ latent, posterior, prior }: LatentsConfig): string[] {
   const found: string[] = [];
   const { covariance, flow } = posterior;
-  // It holds what the encoder gives, and not the weights of a flow: their gradient would be another one on average.
-  if (objective.gradient === "dreg" && flow)
-    found.push(
-      `objective.gradient: "dreg" is for posteriors without a flow, got the flow "${flow.kind}"; take "reparameterized", or set model.posterior.flow to null`,
-    );
-  // The rate can be brought to C by moving the prior away from the codes, and then says nothing of what they hold.
-  if (objective.kind === "capacity" && prior.kind !== "standard-normal")
-    found.push(
-      `objective.kind: "capacity" needs the prior "standard-normal", got "${prior.kind}": a prior that is learned can hold the rate at C by moving away from the codes; take "standard-normal", or the objective "elbo"`,
-    );
   if (prior.kind === "vampprior" && (covariance !== "diagonal" || flow))
     found.push(
       `model.prior.kind: "vampprior" is a mixture of posteriors with a diagonal covariance and no flow, got ${flow ? `the flow "${flow.kind}"` : `the covariance "${covariance}"`}; take such a posterior, or the prior "mixture" or "maf"`,

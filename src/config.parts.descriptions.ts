@@ -1,6 +1,8 @@
+import type { ObjectiveKind } from "./config.objective.ts";
 import type {
   Activation,
   BuiltInLikelihood,
+  ConditionKind,
   Covariance,
   FlowKind,
   Initialization,
@@ -79,6 +81,29 @@ export const priors: Readonly<Record<PriorKind, string>> = {
   vampprior: "the mixture of the posteriors of learned pseudo-inputs (Tomczak & Welling 2018)",
   realnvp: "a normal through affine coupling layers (Dinh et al. 2017)",
   maf: "a normal through a masked autoregressive flow (Papamakarios et al. 2017): sampling takes a pass for each latent",
+};
+
+export const conditionKinds: Readonly<Record<ConditionKind, string>> = {
+  class: "one of the k classes of the training data, as zeros and a √k",
+  number: "a number, less the mean of the training data and divided by their standard deviation",
+};
+
+export const objectives: Readonly<Record<ObjectiveKind, string>> = {
+  elbo: "distortion + beta * rate (Kingma & Welling 2014; Higgins et al. 2017)",
+  capacity:
+    "distortion + gamma * |rate - C|, where the rate is the batch's mean and C rises with the step (Burgess et al. 2018)",
+  iwae: "the importance-weighted bound of several draws (Burda et al. 2016)",
+  miwae: "the mean of several importance-weighted bounds (Rainforth et al. 2018)",
+  ciwae: "share of the ELBO and the rest of the importance-weighted bound of the same draws (Rainforth et al. 2018)",
+  "beta-tcvae":
+    "the ELBO with a weight for each term of the rate: alpha * mutual information + beta * total correlation + gamma * dimension-wise KL (Chen et al. 2018)",
+  "dip-vae":
+    "the ELBO and how far the covariance of the codes is from the identity, lambdaOd beside its diagonal and lambdaD on it (Kumar et al. 2018)",
+  "info-vae":
+    "distortion + (1 - alpha) * rate + (alpha + lambda - 1) * MMD^2, the discrepancy between codes and prior (Zhao et al. 2019)",
+  "wae-mmd": "distortion + lambda * MMD^2: a Wasserstein autoencoder (Tolstikhin et al. 2018)",
+  factor:
+    "distortion + rate + gamma * total correlation, by a discriminator that is trained in turn: FactorVAE (Kim & Mnih 2018)",
 };
 
 /** "relu: max(x, 0); tanh: the hyperbolic tangent" */

@@ -52,3 +52,7 @@ export type FlowKind = (typeof flows)[number];
 
 export const priors = ["standard-normal", "mixture", "vampprior", "realnvp", "maf"] as const;
 export type PriorKind = (typeof priors)[number];
+
+/** How a condition is given to a model. */
+export const conditionKinds = ["class", "number"] as const;
+export type ConditionKind = (typeof conditionKinds)[number];

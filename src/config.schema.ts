@@ -1,5 +1,6 @@
 import * as z from "zod/mini";
-import { above0, atLeast0, choice, expected, fraction, integer, orNull, part, section } from "./config.fields.ts";
+import { condition } from "./config.condition.ts";
+import { above0, atLeast0, choice, expected, fraction, integer, orNull, part, section, text } from "./config.fields.ts";
 import { posterior, prior } from "./config.latents.ts";
 import { likelihood, registered } from "./config.likelihoods.ts";
 import { decoder, encoder } from "./config.networks.schema.ts";
@@ -26,6 +27,7 @@ const data = part({
   validation: orNull(countOrFraction),
   test: orNull(countOrFraction),
   examples: orNull(positiveOrNull),
+  conditions: orNull(text("the name of a CSV file or null")),
   seed: z._default(seed, 0),
 });
 
@@ -36,6 +38,7 @@ const model = part({
   prior,
   posterior,
   likelihood,
+  condition,
 });
 
 const train = part({

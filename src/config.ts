@@ -1,4 +1,5 @@
 import type * as z from "zod/mini";
+import type { ConditionConfig } from "./config.condition.ts";
 import { type Checked, contradictions } from "./config.contradictions.ts";
 import { issueLines } from "./config.fields.ts";
 import type { LatentsConfig, PriorConfig } from "./config.latents.ts";
@@ -61,6 +62,8 @@ export interface Config {
     readonly validation: number | null;
     readonly test: number | null;
     readonly examples: number | null;
+    /** A CSV file of numbers of each example. */
+    readonly conditions: string | null;
     readonly seed: number;
   };
   readonly model: {
@@ -70,6 +73,7 @@ export interface Config {
     readonly prior: PriorConfig;
     readonly posterior: LatentsConfig["posterior"];
     readonly likelihood: LikelihoodConfig;
+    readonly condition: ConditionConfig | null;
   };
   readonly objective: ObjectiveConfig;
   readonly optimizer: OptimizerConfig;
@@ -210,11 +214,13 @@ export function splitOptions({ data }: Config): {
   readonly validation?: number;
   readonly test?: number;
   readonly examples?: number;
+  readonly conditions?: string;
 } {
   return {
     seed: data.seed,
     ...(data.validation === null ? {} : { validation: data.validation }),
     ...(data.test === null ? {} : { test: data.test }),
     ...(data.examples === null ? {} : { examples: data.examples }),
+    ...(data.conditions === null ? {} : { conditions: data.conditions }),
   };
 }

@@ -21,10 +21,13 @@ export { type ProgressEvent, type TrainOptions, type TrainResult, train } from "
 /* Use a trained model. */
 
 export { encode } from "./apps/encode.ts";
+export { type FitSamplerOptions, fitSampler } from "./apps/fit-sampler.node.ts";
+export type { FitProgress, FittedSampler } from "./apps/fit-sampler.ts";
 export { type GenerateOptions, generate, type Images } from "./apps/generate.ts";
 export { type InterpolateOptions, interpolate } from "./apps/interpolate.ts";
 export { type Reconstructions, reconstruct } from "./apps/reconstruct.ts";
 export { type TraverseOptions, traverse } from "./apps/traverse.ts";
+export type { ConditionColumn, Conditions, Given } from "./models/conditions.ts";
 export type { Inference, Posteriors } from "./models/inference.ts";
 export { type OpenRun, openRun as load } from "./models/open.node.ts";
 

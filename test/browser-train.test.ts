@@ -196,6 +196,23 @@ describe.skipIf(!chromium)(chromium ? "in headless Chromium" : noChromium, optio
     expect(await ask(browser, "failure", "take", "kept/a")).toContain("there is no such run");
   });
 
+  test("a run that is being trained is neither read nor removed, and then is", async () => {
+    const config = { ...models.dense, train: { ...models.dense.train, steps: 1_000_000 } }; // it is stopped before
+    const refused = "RunError: opfs:/busy is being written by this tab or another one; wait for it or stop it";
+    expect(await ask(browser, "failuresWhileTraining", asked({ run: "busy", config }))).toEqual([refused, refused]);
+    const files = await ask<Record<string, string>>(browser, "take", "busy");
+    expect(Object.keys(files)).toEqual(
+      expect.arrayContaining([
+        "config.json",
+        "environment.json",
+        "metrics.jsonl",
+        expect.stringMatching(/^checkpoints/),
+      ]),
+    );
+    await ask(browser, "remove", "busy");
+    expect(await ask<string[]>(browser, "runs", "busy")).toEqual([]);
+  });
+
   test("a page that is not isolated trains on one thread, without WebGPU where there is none, and says so", async () => {
     const plain = await open(false, ["--disable-gpu"]);
     try {

@@ -88,6 +88,15 @@ const wrongData: readonly [change: Loose | null, message: string][] = [
   [{ index: new Uint32Array(19) }, "data.index: expected 20 values, one for each example, got a Uint32Array of 19"],
   [{ index: new Float32Array(20) }, "data.index: expected a Uint32Array"],
   [{ labels: new Uint8Array(19) }, "data.labels: expected 20 values, one for each example, got a Uint8Array of 19"],
+  [
+    { numbers: { names: ["age"], values: new Float32Array(19) } },
+    "data.numbers.values: expected 20 values, 20 examples of 1 numbers, got a Float32Array of 19",
+  ],
+  [
+    { numbers: { names: ["age", "label"], values: new Float32Array(40) } },
+    'data.numbers.names: expected names unlike each other and label, got ["age","label"]',
+  ],
+  [{ numbers: { names: "age" } }, 'data.numbers.names: expected a list of names, got "age"'],
   [{ labels: ["cat"] }, "data.labels: expected a Uint8Array of classes from 0 to 255, or none"],
   [{ factors: 3 }, "data.factors: expected { names, sizes, classes }, or none, got 3"],
   [{ factors: { ...factors, sizes: [3] } }, "data.factors.sizes: expected 2 positive integers"],
@@ -304,9 +313,11 @@ test.each([false, true])("a run that another program began meanwhile is left alo
 
 test("the memory of the machine is a bound of its own, and the message says so", () => {
   const config = parseConfig(tiny, "test");
-  checkMemory(config, [2], 100_000);
-  expect(() => checkMemory(config, [2], 5_000)).toThrow(/more than the 5 kB of this machine; lower /);
-  expect(() => checkMemory(parseConfig({ ...tiny, train: { batchSize: 20_000 } }, "test"), [2], 1e6)).toThrow(
+  checkMemory(config, [2], { bytes: 100_000 });
+  expect(() => checkMemory(config, [2], { bytes: 5_000 })).toThrow(/more than the 5 kB of this machine; lower /);
+  expect(() =>
+    checkMemory(parseConfig({ ...tiny, train: { batchSize: 20_000 } }, "test"), [2], { bytes: 1e6 }),
+  ).toThrow(
     /^train\.batchSize = 20000: parameters, gradients and moments take [\d.]+ kB and a batch [\d.]+ kB, with the rest/,
   );
 });

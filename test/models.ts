@@ -1,5 +1,6 @@
 import { type PartialConfig, parseConfig } from "../src/config.ts";
 import { staticSize } from "../src/graph/shape.ts";
+import { type ConditionColumn, storedConditions } from "../src/models/conditions.ts";
 import type { PortableModel } from "../src/models/portable.ts";
 import { buildVae } from "../src/models/vae.ts";
 import { initializeParameters } from "../src/train/initialize.ts";
@@ -7,14 +8,18 @@ import { layoutOf, viewOf } from "../src/train/layout.ts";
 
 /* For tests: models that were not trained. */
 
-/** A model as it would be loaded, with its initial weights, or with `given` ones by path. */
+/**
+ * A model as it would be loaded, with its initial weights, or with `given` ones by path.
+ * @param conditions of a conditional model, whose parts are loaded
+ */
 export function untrained(
   config: PartialConfig,
   event: readonly number[],
   given: Readonly<Record<string, readonly number[]>> = {},
+  conditions?: readonly ConditionColumn[],
 ): PortableModel {
   const parsed = parseConfig(config, "test");
-  const vae = buildVae(parsed.model, event);
+  const vae = buildVae(parsed.model, event, undefined, storedConditions(conditions));
   const layout = layoutOf(vae.parameters);
   const buffer = new Float32Array(layout.total);
   initializeParameters(buffer, layout, vae.parameters, 0);
@@ -26,7 +31,7 @@ export function untrained(
   }
   const trained = { epoch: 1, step: 1, data: "0", dataName: "test" };
   return {
-    description: { format: "vaekit-model", version: 2, event, config: parsed, trained, weightsSha256: "" },
+    description: { format: "vaekit-model", version: 2, event, config: parsed, conditions, trained, weightsSha256: "" },
     vae,
     weights,
   };

@@ -33,7 +33,7 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 test.skipIf(!chromium)("the page's worker computes the losses of Node, and takes steps", async () => {
   const here = await ownTraining(settings, data, 1);
-  await here.nextBatch();
+  here.nextBatch();
   const { parameters, layout, inputs } = here.program;
   // Not what the worker has by itself, which draws the same.
   for (const array of [parameters, inputs.noise!]) for (const i of array.keys()) array[i]! *= -0.5;

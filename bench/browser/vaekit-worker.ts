@@ -40,7 +40,7 @@ answering<VaekitTask>(async ({ settings, pixels, event, device, threads, runtime
 /** Losses of Adam's first steps from given weights, on a given batch with given noise. */
 async function lossesOf(training: OwnTraining, manifest: Readonly<Record<string, string>>): Promise<number[]> {
   const { layout, parameters, inputs } = training.program;
-  await training.nextBatch(); // weighs its examples
+  training.nextBatch(); // weighs its examples
   for (const slot of layout.slots) viewOf(parameters, slot).set(await floatsAt(manifest[slot.path]!));
   for (const name of ["x", "noise"]) inputs[name]!.set(await floatsAt(manifest[name]!));
   return firstLosses(training);

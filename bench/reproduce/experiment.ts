@@ -1,3 +1,7 @@
+import type { Picture } from "./pictures.ts";
+import type { TrainedRun } from "./record.ts";
+import type { StepsKept } from "./snapshots.ts";
+
 export const BUDGETS = ["short", "default", "full"] as const;
 export type Budget = (typeof BUDGETS)[number];
 
@@ -44,10 +48,14 @@ export interface Experiment {
   readonly data: string;
   /** Config, runs and budgets, from the repository's root: see plan.ts. */
   readonly file: string;
+  /** Steps at which the weights are kept for curves: see snapshots.ts. */
+  readonly snapshots?: StepsKept;
   /** Figures on training or validation data: may be looked at as often as one likes. */
   validate(options: MeasureOptions): Promise<readonly MeasuredFigure[]>;
   /** Figures on test data. Each time they are taken, that is logged. The first is the result. */
   test(options: MeasureOptions): Promise<readonly MeasuredFigure[]>;
+  /** Pictures of its runs, as files NAME-* in a folder. Default: curves, samples of the prior, reconstructions. */
+  pictures?(runs: readonly TrainedRun[], folder: string, name: string): Promise<readonly Picture[]>;
 }
 
 export function meets({ value, bar }: MeasuredFigure): boolean | null {

@@ -18,6 +18,11 @@ export function measuredFigure(
   return { name: nameOf(what, examples, samples), value: mean, unit, standardError, bar: null, published: null };
 }
 
+/** A share of 1, or a figure that is 1 where all is as it should be. */
+export function fractionFigure(name: string, value: number, standardError: number | null): MeasuredFigure {
+  return { name, value, unit: "fraction", standardError, bar: null, published: null };
+}
+
 /** What a score of several examples is of. */
 export type Score = "negElboNats" | "nllNats";
 
@@ -32,7 +37,7 @@ export function meanFigure(what: string, scores: ModelScores, score: Score): Mea
  * @throws RangeError for scores that are not of the same examples, drawn and measured alike
  */
 export function pairedFigure(what: string, first: ModelScores, other: ModelScores, score: Score): MeasuredFigure {
-  for (const key of ["data", "split", "measure", "binarization", "seed", "samples"] as const)
+  for (const key of ["data", "split", "given", "measure", "binarization", "seed", "samples"] as const)
     if (first[key] !== other[key])
       throw new RangeError(`${what}: expected scores with the same ${key}, got ${first[key]} and ${other[key]}`);
   if (first.index.length !== other.index.length || first.index.some((row, i) => row !== other.index[i]))

@@ -1,7 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import type { Images } from "../../src/apps/generate.ts";
 import { curveChart } from "../../src/report/curves.ts";
 import { reconstructRun, sampleRun } from "../../src/report/figures.node.ts";
+import { imageGrid } from "../../src/report/grid.ts";
+import { encodePng } from "../../src/report/png.node.ts";
 import { standaloneSvg } from "../svg.ts";
 import { boundsChart, boundsOf } from "./curves.ts";
 import type { TrainedRun } from "./record.ts";
@@ -9,7 +12,9 @@ import type { TrainedRun } from "./record.ts";
 const WIDTH = 760;
 const HEIGHT = 380;
 
-interface Picture {
+/** A picture on a page. */
+export interface Picture {
+  /** Beside the page. */
   readonly file: string;
   readonly title: string;
 }
@@ -21,18 +26,42 @@ export async function writePictures(runs: readonly TrainedRun[], folder: string,
 }
 
 async function picturesOfOne(only: TrainedRun, folder: string, name: string): Promise<Picture[]> {
-  const { directory: run } = only;
-  const curve = `${name}-curve.svg`;
   const samples = `${name}-samples.png`;
-  const reconstructions = `${name}-reconstructions.png`;
-  await writeFile(join(folder, curve), await standaloneCurve(only));
-  await sampleRun({ run, out: join(folder, samples), count: 100, seed: 0 });
-  await reconstructRun({ run, out: join(folder, reconstructions), count: 32, split: "test" });
+  await sampleRun({ run: only.directory, out: join(folder, samples), count: 100, seed: 0 });
   return [
-    { file: curve, title: "Training and validation −ELBO" },
+    await curvePicture(only, folder, name),
     { file: samples, title: "Samples from the prior" },
-    { file: reconstructions, title: "Test images over their reconstructions" },
+    await reconstructionsPicture(only, folder, name),
   ];
+}
+
+/** Of one run. */
+export async function curvePicture(run: TrainedRun, folder: string, name: string): Promise<Picture> {
+  const file = `${name}-curve.svg`;
+  await writeFile(join(folder, file), await standaloneCurve(run));
+  return { file, title: "Training and validation −ELBO" };
+}
+
+export async function reconstructionsPicture(
+  { directory: run }: TrainedRun,
+  folder: string,
+  name: string,
+): Promise<Picture> {
+  const file = `${name}-reconstructions.png`;
+  await reconstructRun({ run, out: join(folder, file), count: 32, split: "test" });
+  return { file, title: "Test images over their reconstructions" };
+}
+
+/** Images in rows of so many. */
+export async function gridPicture(
+  folder: string,
+  file: string,
+  title: string,
+  { images, event }: Pick<Images, "images" | "event">,
+  columns: number,
+): Promise<Picture> {
+  await writeFile(join(folder, file), await encodePng(imageGrid(images, event, { columns })));
+  return { file, title };
 }
 
 async function picturesOfSeveral(runs: readonly TrainedRun[], folder: string, name: string): Promise<Picture[]> {

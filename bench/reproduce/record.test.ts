@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { negElboConfig } from "../../src/config.objective.ts";
 import type { MetricsRow } from "../../src/train/metrics.ts";
 import type { Experiment, MeasuredFigure } from "./experiment.ts";
 import { meets } from "./experiment.ts";
@@ -49,8 +50,7 @@ const row = (epoch: number): MetricsRow => ({
   gradientNorm: 3,
   skippedSteps: 0,
 });
-const objective = { kind: "elbo", beta: 1, schedule: { kind: "constant" } } as const;
-const oneRun = { name: null, directory: "run", own: [], objective };
+const oneRun = { name: null, directory: "run", own: [], objective: negElboConfig };
 
 test("the page shows each figure against its bar, and what it was taken with", () => {
   const page = resultPage(record, experiment, {

@@ -104,7 +104,8 @@ function figureRow(figure: MeasuredFigure): string {
 
 const barText = ({ op, limit }: NonNullable<MeasuredFigure["bar"]>): string => `${op === "<=" ? "≤" : "≥"} ${limit}`;
 
-const digitsOf = (unit: string): number => ({ "bits/dim": 4, "mean/std": 4, s: 0, "steps/s": 1 })[unit] ?? 2;
+const digitsOf = (unit: string): number =>
+  ({ "bits/dim": 4, "mean/std": 4, fraction: 4, s: 0, "steps/s": 1 })[unit] ?? 2;
 
 /** A figure in a line of text. */
 export function figureText(figure: MeasuredFigure): string {

@@ -35,7 +35,7 @@ export async function writeResult(folder: string, experiment: Experiment, measur
     machine: thisMachine(),
     figures: runs.length > 1 ? [...figures, ...costFigures(runs)] : figures,
   };
-  const pictures = await writePictures(runs, folder, name);
+  const pictures = await (experiment.pictures?.(runs, folder, name) ?? writePictures(runs, folder, name));
   const log = `${name}.log`;
   const date = new Date().toISOString().slice(0, 10);
   await writeFile(join(folder, log), trainingLog(runs, [command, `commit ${commit}`]));

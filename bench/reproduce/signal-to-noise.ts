@@ -4,6 +4,7 @@ import type { Examples } from "../../src/data/dataset.ts";
 import { grad } from "../../src/graph/grad.ts";
 import { staticSize } from "../../src/graph/shape.ts";
 import { batchBytes, batchFiller } from "../../src/models/batches.ts";
+import { loadObjective } from "../../src/models/objective-table.ts";
 import type { PortableModel } from "../../src/models/portable.ts";
 import { batchLoss, drawsOf } from "../../src/models/step.ts";
 import type { Backend } from "../../src/runtime/backend.ts";
@@ -55,6 +56,7 @@ export async function encoderSignals(
   { objective, binarization, batches, rows, estimates, seed, onProgress }: GradientOptions,
 ): Promise<number[]> {
   const encoder = vae.parameters.filter(({ path, role }) => role === "trained" && path.startsWith("encoder."));
+  await loadObjective(objective);
   const { minimize } = batchLoss(vae, objective);
   const gradients = grad(
     minimize,

@@ -6,6 +6,7 @@ import { treeState } from "../git.ts";
 import type { Experiment } from "./experiment.ts";
 import type { Plan, PlannedRun } from "./plan.ts";
 import { noteSession, stopOnSignals, trains } from "./session.ts";
+import { hasSnapshot, stagesOf, takeSnapshot } from "./snapshots.ts";
 
 export interface TrainingOptions {
   /** Goes on where runs were left: one that is complete is not trained again, one that is not there yet begins. */
@@ -35,7 +36,30 @@ export async function trainRuns(experiment: Experiment, plan: Plan, options: Tra
   return true;
 }
 
+/** Trains a run: at one go, or in stages where its weights are kept. The step at which a signal stopped it. */
 async function trainRun(
+  experiment: Experiment,
+  plan: Plan,
+  run: PlannedRun,
+  options: TrainingOptions,
+  signal: AbortSignal,
+): Promise<{ readonly step: number } | undefined> {
+  const { snapshots, file } = experiment;
+  if (!snapshots) return trainTo(undefined, experiment, plan, run, options, signal);
+  let { resume } = options;
+  for (const step of stagesOf(snapshots, run.config, file)) {
+    if (resume && (await hasSnapshot(run.directory, step))) continue;
+    const stopped = await trainTo(step, experiment, plan, run, { ...options, resume }, signal);
+    if (stopped) return stopped;
+    await takeSnapshot(run.directory, step);
+    resume = true;
+  }
+  return undefined;
+}
+
+/** @param steps where to stop; default: where the config says */
+async function trainTo(
+  steps: number | undefined,
   { data, file }: Experiment,
   { base }: Plan,
   { directory, set }: PlannedRun,
@@ -49,7 +73,7 @@ async function trainRun(
     progress.onProgress(event);
   };
   const names = { data, out: directory, configName: file };
-  const result = await train({ ...names, config: base, set, resume, threads, signal, onProgress });
+  const result = await train({ ...names, config: base, set, steps, resume, threads, signal, onProgress });
   await noted;
   return result.stopped === "signal" ? { step: result.step } : undefined;
 }

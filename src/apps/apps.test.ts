@@ -98,6 +98,18 @@ test("a traversal varies one dimension in even steps and leaves the others at th
   expect([...fromPrior.subarray(0, 3)]).toEqual([0, 0, -2]);
 });
 
+test("with a normal p(z|c) a traversal goes about its mean, in its standard deviations", async () => {
+  const fake = fakeInference();
+  const condition = { on: ["label"], encoder: true, prior: true };
+  const config = { ...fake.config, model: { ...fake.config.model, condition } };
+  const prior = { ...fake.prior, draw: async (normal: Float32Array) => normal.map((value) => 2 * value + 1) };
+  const options = { dimensions: [2], steps: 3, range: 2 };
+  const { images } = await traverse({ ...fake, config, prior }, options);
+  expect([0, 1, 2].map((row) => [...images.subarray(row * 4, row * 4 + 3)])).toEqual([-3, 1, 5].map((v) => [1, 1, v]));
+  const start = Float32Array.of(0, 0, 0);
+  expect((await traverse({ ...fake, config, prior }, { ...options, start })).images[2]).toBe(-2);
+});
+
 test("a dimension that the model does not have, or a start of another length, is refused with what is allowed", async () => {
   const refused = (options: { dimensions?: number[]; start?: Float32Array }) =>
     expect(traverse(fakeInference(), { dimensions: [0], steps: 3, range: 2, ...options })).rejects;

@@ -2,6 +2,7 @@ import { checkDataset } from "../data/check.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
+import type { Given } from "../models/conditions.ts";
 import { checkEvent, type Inference } from "../models/inference.ts";
 import { isRecord, show } from "../show.ts";
 
@@ -29,6 +30,21 @@ export function checkCount(call: string, { event, latent }: Inference, count: nu
 
 /** 4 GB of float32, which every engine holds in one array. */
 const mostValues = 1e9;
+
+/**
+ * What a call is given for a conditional model, as the model takes it: (rows, width); undefined for other models.
+ * @throws UsageError for what is missing, unknown or out of range, or given to a model that is not conditional
+ */
+export function conditionRows(
+  call: string,
+  { conditions }: Inference,
+  given: Given | undefined,
+  rows: number,
+): Float32Array | undefined {
+  if (conditions) return conditions.encode(given, rows, `${call}: given`);
+  if (given === undefined) return undefined;
+  throw new UsageError(`${call}: given: the model is not conditional, and takes no conditions; leave it out`);
+}
 
 /**
  * Refuses what is no data set whose examples have the model's shape.

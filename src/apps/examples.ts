@@ -1,6 +1,7 @@
 import type { Dataset } from "../data/dataset.ts";
 import { DataError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
+import type { Inference } from "../models/inference.ts";
 
 /** Rows `start` to `start + rows` of a data set as the encoder takes them, (rows, ...event): grey levels as v/255. */
 export function examplesOf(data: Dataset, start: number, rows: number): Float32Array {
@@ -19,6 +20,18 @@ export function examplesOf(data: Dataset, start: number, rows: number): Float32A
     );
   }
   return values;
+}
+
+/** What the encoder of a conditional model is given for rows of a data set; undefined where it sees no condition. */
+export function encoderCondition(
+  model: Inference,
+  data: Dataset,
+  start: number,
+  rows: number,
+): Float32Array | undefined {
+  const { conditions, config } = model;
+  if (!conditions || !config.model.condition?.encoder) return undefined;
+  return conditions.encode(conditions.given(data, start, rows), rows, data.name);
 }
 
 /** The example in one row of a data set, (...event). */

@@ -1,11 +1,14 @@
 import { join } from "node:path";
-import type * as z from "zod/mini";
-import { checkOptions, section, text } from "../config.fields.ts";
+import * as z from "zod/mini";
+import { checkOptions, choice, section, text } from "../config.fields.ts";
 import { RunError } from "../errors.ts";
 import { lower } from "../graph/lower.ts";
 import { shapeAt, sizeAt } from "../graph/shape.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
+import type { ConditionColumn } from "../models/conditions.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
+import { type PriorChoice, priorChoices } from "../models/sampler-kinds.ts";
+import { type SamplerDescription, samplerOf } from "../models/samplers.ts";
 import type { Data, Value } from "../runtime/backend.ts";
 import { createKernels } from "../runtime/kernels.ts";
 import { siteKey } from "../runtime/philox.ts";
@@ -18,6 +21,8 @@ export interface ExportOptions {
   readonly run: string;
   /** The folder to write to, which is made. */
   readonly out: string;
+  /** What prior.onnx draws from: "model", its own prior (default), or a sampler that is stored with it. */
+  readonly prior?: PriorChoice | undefined;
 }
 
 export interface ExportResult {
@@ -29,6 +34,7 @@ export interface ExportResult {
 const schema = section({
   run: text("the run directory"),
   out: text("the folder to write to"),
+  prior: z.optional(choice(priorChoices)),
 } satisfies Record<keyof ExportOptions, z.ZodMiniType>);
 
 /** What the exported files must agree to, relative to 1 + |v|. */
@@ -39,15 +45,16 @@ const checkedRows = 7;
  * Writes encoder.onnx (x → mean, logvar) and decoder.onnx (z → mean, and the likelihood's parameters), each with a
  * dynamic batch, and loads them back in ONNX Runtime to compare them with the model. Where the posterior is no normal of
  * independent latents, the encoder also takes noise and gives z, a draw; where the prior is not the standard normal,
- * prior.onnx makes z of noise; else a prior.onnx that lies in the folder is removed.
+ * prior.onnx makes z of noise. A conditional model's graphs take the condition too, whose columns their documentation
+ * says. Without a prior of its own a prior.onnx that lies in the folder is removed.
  * @throws RunError when they do not agree, and nothing is written; or when the folder cannot be written to
  */
 export async function exportOnnx(options: ExportOptions): Promise<ExportResult> {
   checkOptions("exportOnnx", schema, options);
-  const { run, out } = options;
+  const { run, out, prior = "model" } = options;
   const model = await openRun(run);
   try {
-    const graphs = [encoderGraph(model), decoderGraph(model), ...priorGraph(model)];
+    const graphs = [encoderGraph(model), decoderGraph(model), ...(await priorGraph(model, prior))];
     let maxDifference = 0;
     for (const graph of graphs) maxDifference = Math.max(maxDifference, await difference(model, graph));
     if (!(maxDifference <= tolerance))
@@ -63,6 +70,10 @@ export async function exportOnnx(options: ExportOptions): Promise<ExportResult> 
   }
 }
 
+/** What a conditional model is given: (batch, width); no input of another. */
+const conditionInputs = ({ vae: { conditionWidth } }: OpenRun): readonly ExportedInput[] =>
+  conditionWidth > 0 ? [{ tensor: input("condition", ["batch", conditionWidth]), values: "uniforms" }] : [];
+
 /** An input of an exported graph, and what the check feeds it. */
 interface ExportedInput {
   readonly tensor: Tensor;
@@ -73,6 +84,8 @@ interface ExportedGraph {
   readonly name: string;
   readonly inputs: readonly ExportedInput[];
   readonly outputs: Readonly<Record<string, Tensor>>;
+  /** By path. */
+  readonly weights: Readonly<Record<string, Float32Array>>;
   readonly bytes: Uint8Array;
 }
 
@@ -80,28 +93,40 @@ function encoderGraph(model: OpenRun): ExportedGraph {
   const { vae } = model;
   const { event, noiseWidth } = vae;
   const x: ExportedInput = { tensor: input("x", ["batch", ...event]), values: "uniforms" }; // as images have
+  const given = model.config.model.condition?.encoder ? conditionInputs(model) : [];
   const posterior = vae.posterior(x.tensor);
   const { mean, logvar } = posterior.base;
-  if (posterior.klStandardByLatent) return graphOf(model, "encoder", [x], { mean, logvar });
+  if (posterior.klStandardByLatent) return graphOf(model, "encoder", [x, ...given], { mean, logvar });
   const noise: ExportedInput = { tensor: input("noise", ["batch", noiseWidth]), values: "normals" };
-  return graphOf(model, "encoder", [x, noise], { mean, logvar, z: posterior.draw(noise.tensor).z });
+  return graphOf(model, "encoder", [x, ...given, noise], { mean, logvar, z: posterior.draw(noise.tensor).z });
 }
 
 function decoderGraph(model: OpenRun): ExportedGraph {
   const z = input("z", ["batch", model.vae.latent]);
   const { parameters, mean } = model.vae.decode(z);
   const outputs = { ...parameters, ...("mean" in parameters ? {} : { mean }) };
-  return graphOf(model, "decoder", [{ tensor: z, values: "normals" }], outputs);
+  return graphOf(model, "decoder", [{ tensor: z, values: "normals" }, ...conditionInputs(model)], outputs);
 }
 
-function priorGraph(model: OpenRun): ExportedGraph[] {
-  const prior = model.vae.prior();
-  if (prior.kind === "standard") return [];
+async function priorGraph(model: OpenRun, choice: PriorChoice): Promise<ExportedGraph[]> {
+  const own = model.vae.prior();
+  if (choice === "model" && own.kind === "standard") return [];
+  const sampler = choice === "model" ? undefined : await samplerOf(model.storage, choice, model);
+  const { prior, weights } = sampler ?? { prior: own, weights: model.weights };
   const normal: ExportedInput = { tensor: input("normal", ["batch", prior.noise.normal]), values: "normals" };
   const uniform: ExportedInput = { tensor: input("uniform", ["batch", prior.noise.uniform]), values: "uniforms" };
   const given = prior.noise.uniform > 0 ? { uniform: uniform.tensor } : {};
   const z = prior.sample({ normal: normal.tensor, ...given });
-  return [graphOf(model, "prior", prior.noise.uniform > 0 ? [normal, uniform] : [normal], { z })];
+  const conditional = own.kind === "normal" ? conditionInputs(model) : [];
+  return [
+    graphOf(
+      { ...model, weights },
+      "prior",
+      [normal, ...(prior.noise.uniform > 0 ? [uniform] : []), ...conditional],
+      { z },
+      sampler?.description,
+    ),
+  ];
 }
 
 function graphOf(
@@ -109,22 +134,31 @@ function graphOf(
   name: string,
   inputs: readonly ExportedInput[],
   outputs: Readonly<Record<string, Tensor>>,
+  sampler?: SamplerDescription,
 ): ExportedGraph {
-  const { config, event, trained } = description;
+  const { config, event, trained, conditions } = description;
+  const conditional = inputs.some(({ tensor }) => tensor.label === "condition");
   const { bytes } = lower(outputs, {
     name: `vaekit-${name}`,
     embed: new Map(Object.entries(weights)),
     producerVersion: version,
-    documentation: documentationOf(name, event, config.model.latent, Object.keys(outputs)),
+    documentation:
+      documentationOf(name, event, config.model.latent, Object.keys(outputs)) +
+      (sampler
+        ? ` p(z) is the sampler "${sampler.shape.kind}", fitted to q(z|x), in the model's own prior's place.`
+        : "") +
+      (conditional ? ` condition: ${conditionText(conditions!)}` : ""),
     metadata: {
       "vaekit.part": name,
       "vaekit.event": JSON.stringify(event),
       "vaekit.latent": String(config.model.latent),
       "vaekit.likelihood": JSON.stringify(config.model.likelihood),
       "vaekit.trained": JSON.stringify(trained),
+      ...(sampler ? { "vaekit.sampler": JSON.stringify(sampler) } : {}),
+      ...(conditional ? { "vaekit.conditions": JSON.stringify(conditions) } : {}),
     },
   });
-  return { name, inputs, outputs, bytes };
+  return { name, inputs, outputs, weights, bytes };
 }
 
 function documentationOf(name: string, event: readonly number[], latent: number, outputs: readonly string[]): string {
@@ -138,6 +172,16 @@ function documentationOf(name: string, event: readonly number[], latent: number,
     : `Decoder of a variational autoencoder. z: (batch, ${latent}). mean: (batch, ${event.join(", ")}), of p(x|z); the other outputs are its parameters.`;
 }
 
+/** What stands in the columns of the input "condition". */
+function conditionText(columns: readonly ConditionColumn[]): string {
+  const texts = columns.flatMap((column) =>
+    column.as === "class"
+      ? column.classes.map((value) => `${Math.sqrt(column.classes.length)} where ${column.name} is ${value}, else 0`)
+      : [`(${column.name} - ${column.mean}) / ${column.standardDeviation}`],
+  );
+  return `(batch, ${texts.length}), of which the columns are: ${texts.join("; ")}.`;
+}
+
 function drawn(site: string, size: number, values: ExportedInput["values"]): Float32Array {
   const kernels = createKernels(4 * checkedRows * (size + 1) + 256);
   const data = kernels.float32(checkedRows * size);
@@ -148,8 +192,10 @@ function drawn(site: string, size: number, values: ExportedInput["values"]): Flo
 }
 
 /** Largest |Δ| / (1 + |v|) between the exported file, loaded back, and the model that was trained. */
-async function difference(model: OpenRun, { name, inputs, outputs, bytes }: ExportedGraph): Promise<number> {
-  const { backend, weights } = model;
+async function difference(
+  { backend }: OpenRun,
+  { name, inputs, outputs, weights, bytes }: ExportedGraph,
+): Promise<number> {
   const values = inputs.map(({ tensor, values }): [string, Value] => [
     tensor.label!,
     {

@@ -1,10 +1,12 @@
 import type { Config } from "../config.ts";
 import { staticSize } from "../graph/shape.ts";
 import { input } from "../graph/tensor.ts";
+import type { ConditionColumn } from "../models/conditions.ts";
 import { flopsOf, flopsOnce, layerOutputs, peakBytes, productsOf } from "../models/cost.ts";
 import { completeModel } from "../models/networks.ts";
+import { loadObjective } from "../models/objective-table.ts";
 import { loadModel } from "../models/portable.ts";
-import { trainingStep } from "../models/step.ts";
+import { trainingParameters, trainingSteps } from "../models/training.ts";
 import type { Vae } from "../models/vae.ts";
 import { weightOf } from "../nn/parameters.ts";
 import { directoryStorage } from "../storage/directory.node.ts";
@@ -16,6 +18,8 @@ export interface RunInspection {
   /** Shape of one example. */
   readonly event: readonly number[];
   readonly latent: number;
+  /** What a conditional model is conditional on, with the classes there are. */
+  readonly conditions?: readonly ConditionColumn[];
   readonly trained: { readonly epoch: number; readonly step: number; readonly dataName: string };
   readonly layers: readonly LayerInspection[];
   readonly parameters: number;
@@ -57,28 +61,31 @@ export async function inspectRun(run: string): Promise<RunInspection> {
   const config = { ...description.config, model: completeModel(description.config.model, event) };
   const encoded = Object.values(vae.encode(input("x", ["batch", ...event])).parameters);
   const decoded = Object.values(vae.decode(input("z", ["batch", vae.latent])).parameters);
-  const step = trainingStep(vae, description.config.objective);
+  await loadObjective(description.config.objective);
+  const steps = trainingSteps(vae, config.objective);
+  const trainedNumbers = sum(trainingParameters(vae, config.objective).map(({ shape }) => staticSize(shape)));
   const layers = layersOf(vae, [...encoded, ...decoded]);
   const parameters = sum(layers.map((layer) => layer.parameters));
   const rows = config.train.microBatch ?? config.train.batchSize;
-  const copies = 5 + (config.train.average === null ? 0 : 1);
+  const copies = 2 + 3 * steps.length + (config.train.average === null ? 0 : 1);
   return {
     kind: "run",
     run,
     event,
     latent: vae.latent,
+    ...(vae.conditions ? { conditions: vae.conditions.columns } : {}),
     trained: { epoch: trained.epoch, step: trained.step, dataName: trained.dataName },
     layers,
     parameters,
     flops: {
       ...{ encode: flopsOf(encoded), decode: flopsOf(decoded) },
-      ...{ trainingStep: flopsOf(step), trainingStepOnce: flopsOnce(step) },
+      ...{ trainingStep: sum(steps.map(flopsOf)), trainingStepOnce: sum(steps.map(flopsOnce)) },
     },
     bytes: {
       weights: parameters * 4,
-      training: parameters * 4 * copies,
-      batch: config.train.batchSize * staticSize(event) * 4,
-      activations: peakBytes(step, rows),
+      training: trainedNumbers * 4 * copies,
+      batch: config.train.batchSize * (staticSize(event) + vae.conditionWidth) * 4,
+      activations: Math.max(...steps.map((step) => peakBytes(step, rows))),
     },
     config,
   };

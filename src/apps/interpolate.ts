@@ -1,7 +1,8 @@
 import * as z from "zod/mini";
 import { checkOptions, choice, integer, section } from "../config.fields.ts";
+import type { Given } from "../models/conditions.ts";
 import type { Inference } from "../models/inference.ts";
-import { checkCount, checkModel } from "./check.ts";
+import { checkCount, checkModel, conditionRows } from "./check.ts";
 import type { Images } from "./generate.ts";
 
 /** linear: straight lines. slerp: great circles, with the length going evenly from one end's to the other's. */
@@ -12,20 +13,27 @@ export interface InterpolateOptions {
   readonly steps: number;
   /** Default "linear". */
   readonly path?: InterpolationPath;
+  /** Of a conditional model: conditions, for both ends or for each of the two. */
+  readonly given?: Given | undefined;
 }
 
 const schema = section({
   steps: integer(2, "an integer >= 2"),
   path: z.optional(choice(["linear", "slerp"])),
+  given: z.optional(z.unknown()),
 } satisfies Record<keyof InterpolateOptions, z.ZodMiniType>);
 
-/** Decodes `steps` points from the first example's code to the second's. ends: (2, ...event). */
+/**
+ * Decodes `steps` points from the first example's code to the second's. ends: (2, ...event). What the model takes for their
+ * conditions goes evenly from the one's to the other's: of two classes, ever less of the first and more of the second.
+ */
 export async function interpolate(model: Inference, ends: Float32Array, options: InterpolateOptions): Promise<Images> {
   checkModel(model);
   checkOptions("interpolate", schema, options);
   const { steps, path = "linear" } = options;
   checkCount("interpolate", model, steps);
-  const { code } = await model.encode(ends, 2);
+  const condition = conditionRows("interpolate", model, options.given, 2);
+  const { code } = await model.encode(ends, 2, condition);
   const from = code.subarray(0, model.latent);
   const to = code.subarray(model.latent);
   const z = new Float32Array(steps * model.latent);
@@ -35,7 +43,20 @@ export async function interpolate(model: Inference, ends: Float32Array, options:
       step * model.latent,
     );
   }
-  return { images: await model.decode(z, steps), event: model.event, count: steps };
+  return {
+    images: await model.decode(z, steps, condition && between(condition, steps)),
+    event: model.event,
+    count: steps,
+  };
+}
+
+/** So many rows from the first of two to the second. */
+function between(ends: Float32Array, steps: number): Float32Array {
+  const width = ends.length / 2;
+  const rows = new Float32Array(steps * width);
+  for (let step = 0; step < steps; step++)
+    rows.set(lerp(ends.subarray(0, width), ends.subarray(width), step / (steps - 1)), step * width);
+  return rows;
 }
 
 function lerp(from: Float32Array, to: Float32Array, share: number): Float32Array {

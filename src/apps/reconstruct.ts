@@ -1,5 +1,6 @@
+import type { Given } from "../models/conditions.ts";
 import type { Inference } from "../models/inference.ts";
-import { checkModel } from "./check.ts";
+import { checkModel, conditionRows } from "./check.ts";
 
 /** Inputs and what the model makes of them: means of p(x|z) at their codes. All (count, ...event). */
 export interface Reconstructions {
@@ -9,9 +10,18 @@ export interface Reconstructions {
   readonly count: number;
 }
 
-/** x: (count, ...event). */
-export async function reconstruct(model: Inference, x: Float32Array, count: number): Promise<Reconstructions> {
+/**
+ * x: (count, ...event).
+ * @param given conditions of the examples, for a conditional model
+ */
+export async function reconstruct(
+  model: Inference,
+  x: Float32Array,
+  count: number,
+  given?: Given,
+): Promise<Reconstructions> {
   checkModel(model);
-  const { code } = await model.encode(x, count);
-  return { inputs: x, reconstructions: await model.decode(code, count), event: model.event, count };
+  const condition = conditionRows("reconstruct", model, given, count);
+  const { code } = await model.encode(x, count, condition);
+  return { inputs: x, reconstructions: await model.decode(code, count, condition), event: model.event, count };
 }

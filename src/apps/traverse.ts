@@ -1,8 +1,9 @@
 import * as z from "zod/mini";
 import { above0, checkOptions, expected, integer, section } from "../config.fields.ts";
 import { UsageError } from "../errors.ts";
+import type { Given } from "../models/conditions.ts";
 import type { Inference } from "../models/inference.ts";
-import { checkCount, checkModel } from "./check.ts";
+import { checkCount, checkModel, conditionRows } from "./check.ts";
 import type { Images } from "./generate.ts";
 
 export interface TraverseOptions {
@@ -10,10 +11,15 @@ export interface TraverseOptions {
   readonly dimensions: readonly number[];
   /** Images in a row, at least 2. */
   readonly steps: number;
-  /** From -range to +range, in standard deviations of the standard normal. */
+  /** From -range to +range, in standard deviations: of the standard normal, or as `start` says. */
   readonly range: number;
-  /** (latent): where the other dimensions stay. Default: 0, the mean of a standard normal prior. */
+  /**
+   * (latent): where the other dimensions stay. Default: 0, the mean of a standard normal prior; where the prior is a normal
+   * p(z|c), its mean, and the range is about that mean in standard deviations of p(z|c).
+   */
   readonly start?: Float32Array;
+  /** Of a conditional model: the conditions of all images. */
+  readonly given?: Given | undefined;
 }
 
 const schema = section({
@@ -21,6 +27,7 @@ const schema = section({
   steps: integer(2, "an integer >= 2"),
   range: above0("a number > 0"),
   start: z.optional(z.instanceof(Float32Array, expected("a Float32Array, a value for each latent dimension"))),
+  given: z.optional(z.unknown()),
 } satisfies Record<keyof TraverseOptions, z.ZodMiniType>);
 
 /**
@@ -47,7 +54,10 @@ export async function traverse(model: Inference, options: TraverseOptions): Prom
       z[offset + dimension] = range * ((2 * step) / (steps - 1) - 1);
     }
   }
-  return { images: await model.decode(z, count), event: model.event, count };
+  const condition = conditionRows("traverse", model, options.given, count);
+  const around = !start && model.config.model.condition?.prior; // z as noise of p(z|c): its mean + σ·z
+  const places = around ? await model.prior.draw(z, new Float32Array(), count, condition) : z;
+  return { images: await model.decode(places, count, condition), event: model.event, count };
 }
 
 /** The dimensions from the largest KL to the smallest; equal ones in their own order. */

@@ -92,10 +92,10 @@ export function evaluationLines(evaluation: Evaluation, activeNats: number): str
     unit === "bits/dim" && measure === "density" ? "bits/dim (density on the data's scale)" : unit,
     samples > 1 ? `${isMeanOfDraws(name, evaluation) ? "mean of " : ""}${formatCount(samples)} samples` : "",
   ]);
-  const { data, split, negElboNats, activeLatents, rateByLatentNats } = evaluation;
+  const { data, split, given: condition, negElboNats, activeLatents, rateByLatentNats } = evaluation;
   const { examples, binarization, measure } = negElboNats;
   return [
-    `${data}, ${split}: ${formatCount(examples)} ${examples === 1 ? "example" : "examples"}, binarization ${binarization}${MEASURES[measure]}`,
+    `${data}, ${split}: ${formatCount(examples)} ${examples === 1 ? "example" : "examples"}, binarization ${binarization}${MEASURES[measure]}${condition ? `, all given ${condition}` : ""}`,
     "",
     ...tableLines(rows),
     ...(rateByLatentNats

@@ -1,10 +1,12 @@
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
+import { type PriorChoice, priorChoices } from "../models/sampler-kinds.ts";
 import { addExamples, jsonOption } from "./options.ts";
 import { printResult } from "./output.ts";
 
 interface ExportFlags {
   readonly out: string;
+  readonly prior: PriorChoice;
   readonly json?: boolean;
 }
 
@@ -21,15 +23,20 @@ export function register(program: Command): void {
     )
     .argument("<run>", "the run directory")
     .requiredOption("--out <folder>", "the folder to write to; made if it is not there")
+    .addOption(
+      new Option("--prior <name>", "what prior.onnx draws from: the model's own prior, or a sampler stored with it")
+        .choices(priorChoices)
+        .default("model"),
+    )
     .addOption(jsonOption())
-    .action(async (run: string, { out, json }: ExportFlags) => {
+    .action(async (run: string, { out, prior, json }: ExportFlags) => {
       if (out === "") throw new UsageError('--out: expected a folder, got ""');
       const { exportOnnx } = await import("../apps/export.node.ts");
-      const result = await exportOnnx({ run, out });
+      const result = await exportOnnx({ run, out, prior });
       printResult(json, result, [
         ...result.files,
         `Checked against the model: largest difference ${result.maxDifference.toExponential(1)}.`,
       ]);
     });
-  addExamples(command, "vaekit export runs/mnist --out onnx");
+  addExamples(command, "vaekit export runs/mnist --out onnx", "vaekit export runs/mnist --out onnx --prior mixture");
 }

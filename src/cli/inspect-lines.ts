@@ -48,7 +48,18 @@ function entriesText(counts: Readonly<Record<string, number>>): string {
     .join(", ");
 }
 
-function runLines({ run, event, latent, trained, layers, parameters, flops, bytes, config }: RunInspection): string[] {
+function runLines({
+  run,
+  event,
+  latent,
+  conditions = [],
+  trained,
+  layers,
+  parameters,
+  flops,
+  bytes,
+  config,
+}: RunInspection): string[] {
   const { encoder, decoder, likelihood } = config.model;
   const rows = layers.map((layer) => [
     layer.path,
@@ -62,6 +73,7 @@ function runLines({ run, event, latent, trained, layers, parameters, flops, byte
   return [
     `${run}: VAE of examples [${event.join(", ")}], ${latent} latent dimensions, ${likelihood.kind} likelihood`,
     `encoder: ${networkText(encoder)}; decoder: ${networkText(decoder)}`,
+    ...(conditions.length > 0 ? [conditionLine(conditions, config)] : []),
     `weights of epoch ${trained.epoch}, step ${formatCount(trained.step)}, trained on ${trained.dataName}`,
     "",
     ...tableLines([
@@ -73,6 +85,18 @@ function runLines({ run, event, latent, trained, layers, parameters, flops, byte
     `FLOPs for an example: encode ${formatCount(flops.encode)}, decode ${formatCount(flops.decode)}, training step ${formatCount(flops.trainingStep)}${flops.trainingStepOnce > 0 ? `, and ${formatCount(flops.trainingStepOnce)} for a batch` : ""}`,
     `memory: weights ${megabytes(bytes.weights)}, training ${megabytes(bytes.training)}, a batch of ${config.train.batchSize} ${megabytes(bytes.batch)}, what a step keeps of it about ${megabytes(bytes.activations)}`,
   ];
+}
+
+/** conditional on label (10 classes), age (a number): encoder, decoder, prior */
+function conditionLine(
+  conditions: NonNullable<RunInspection["conditions"]>,
+  { model }: RunInspection["config"],
+): string {
+  const texts = conditions.map((column) =>
+    column.as === "class" ? `${column.name} (${column.classes.length} classes)` : `${column.name} (a number)`,
+  );
+  const { encoder, prior } = model.condition!;
+  return `conditional on ${texts.join(", ")}: ${[...(encoder ? ["encoder"] : []), "decoder", ...(prior ? ["prior"] : [])].join(", ")}`;
 }
 
 function megabytes(bytes: number): string {

@@ -37,6 +37,22 @@ export function positiveNumber(flags: string, description: string, most = Number
   });
 }
 
+/** --given NAME=VALUE, any number of times: {"label": 7}. */
+export function givenOption(): Option {
+  const refuse = (problem: string) => new UsageError(`--given: ${problem}`);
+  return new Option(
+    "--given <name=value>",
+    "of a conditional model: a value of a condition, e.g. label=7; once for each",
+  ).argParser<Readonly<Record<string, number>>>((text, before = {}) => {
+    const [, name, value] = /^([^=]+)=(.*)$/.exec(text) ?? [];
+    const number = value?.trim() ? Number(value) : Number.NaN;
+    if (name === undefined || !Number.isFinite(number))
+      throw refuse(`expected NAME=VALUE with a number, such as label=7, got ${JSON.stringify(text)}`);
+    if (Object.hasOwn(before, name)) throw refuse(`"${name}" is given twice, ${before[name]} and ${number}`);
+    return { ...before, [name]: number };
+  });
+}
+
 function longFlag(flags: string): string {
   return /--[\w-]+/.exec(flags)?.[0] ?? flags;
 }

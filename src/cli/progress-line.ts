@@ -1,5 +1,7 @@
+import type { Parts } from "../train/metrics.ts";
+import { termNames } from "../train/term-names.ts";
 import { formatCount, formatSeconds } from "./output.ts";
-import { boundOf, type EpochEvent, type Standing, type StartEvent, type StepEvent } from "./progress-state.ts";
+import { boundOf, type EpochEvent, type Standing, type StartEvent } from "./progress-state.ts";
 
 export function startLine({ parameters, examples, resumedFrom }: StartEvent): string {
   const resumed = resumedFrom === undefined ? "" : `, resumed from step ${formatCount(resumedFrom)}`;
@@ -10,11 +12,22 @@ function of(value: number, total: number | null | undefined): string {
   return total ? `${formatCount(value)}/${formatCount(total)}` : formatCount(value);
 }
 
+/** What else the objective has; a penalty may be small. */
+function further(row: Parts): string {
+  const { negIwaeNats: _, ...names } = termNames;
+  return (Object.keys(names) as (keyof typeof names)[])
+    .flatMap((term) => (row[term] === undefined ? [] : [`, ${names[term]} ${shown(row[term])}`]))
+    .join("");
+}
+
+const shown = (value: number): string =>
+  Math.abs(value) < 1 ? String(Number(value.toPrecision(3))) : value.toFixed(2);
+
 /** The bound that is trained, and the parts of −ELBO, which is named where it is another one. */
-function terms(row: Pick<StepEvent, "negElboNats" | "distortionNats" | "rateNats" | "negIwaeNats">): string {
+function terms(row: Parts): string {
   const { name, nats } = boundOf(row);
   const elbo = row.negIwaeNats === undefined ? "" : `−ELBO ${row.negElboNats.toFixed(2)}: `;
-  const parts = `${elbo}distortion ${row.distortionNats.toFixed(2)}, rate ${row.rateNats.toFixed(2)}`;
+  const parts = `${elbo}distortion ${row.distortionNats.toFixed(2)}, rate ${row.rateNats.toFixed(2)}${further(row)}`;
   return `${name} ${nats.toFixed(2)} nats (${parts})`;
 }
 

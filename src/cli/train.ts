@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { UsageError } from "../errors.ts";
 import type { NodeDevice } from "../runtime/devices.ts";
 import type { TrainResult } from "../train/train.node.ts";
+import { choicesHelp } from "./choices.ts";
 import { checkNesting, readConfig } from "./config-file.ts";
 import {
   addExamples,
@@ -76,6 +77,7 @@ export function register(program: Command): void {
       if (extra !== undefined) throw new UsageError(unexpectedArgument(extra));
       await trainCommand(data, flags);
     });
+  command.addHelpText("after", choicesHelp);
   addExamples(
     command,
     "vaekit train sprites --out runs/sprites --epochs 5",

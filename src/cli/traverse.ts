@@ -5,6 +5,7 @@ import {
   addExamples,
   dataOption,
   given,
+  givenOption,
   jsonOption,
   naturalNumber,
   positiveInteger,
@@ -20,6 +21,7 @@ interface TraverseFlags {
   readonly range: number;
   readonly dimensions?: number;
   readonly example?: number;
+  readonly given?: Readonly<Record<string, number>>;
   readonly data?: string;
   readonly split: SplitName;
   readonly out?: string;
@@ -49,6 +51,7 @@ export function register(program: Command): void {
         "start from this example's code (default: from 0, the mean of a standard normal prior)",
       ),
     )
+    .addOption(givenOption())
     .addOption(dataOption())
     .addOption(splitOption(SPLITS, "test"))
     .option("--out <file.png>", "where to write (default: traversals.png in the run)")

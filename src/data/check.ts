@@ -30,7 +30,7 @@ export function checkExamples(data: unknown, where: string): asserts data is Exa
     throw new DataError(
       `${where}: expected a data set, { name, split, event, count, values, index, fingerprint }, got ${show(data)}`,
     );
-  const { name, split, event, count, values, index, labels, factors } = data;
+  const { name, split, event, count, values, index, labels, factors, numbers } = data;
   const refuse = (field: string, expected: string, given: unknown, mend = "") => {
     throw new DataError(`${where}.${field}: expected ${expected}, got ${show(given)}${mend && `; ${mend}`}`);
   };
@@ -54,12 +54,26 @@ export function checkExamples(data: unknown, where: string): asserts data is Exa
     if (!(labels instanceof Uint8Array)) refuse("labels", "a Uint8Array of classes from 0 to 255, or none", labels);
     length("labels", labels, 1, "one for each example");
   }
+  const namesOf = (field: string, names: unknown): number => {
+    if (!Array.isArray(names) || !names.every((own) => typeof own === "string"))
+      refuse(field, "a list of names", names);
+    return (names as string[]).length;
+  };
+  if (numbers !== undefined) {
+    if (!isRecord(numbers)) return refuse("numbers", "{ names, values }, or none", numbers);
+    const width = namesOf("numbers.names", numbers.names);
+    // A condition is found by its name alone.
+    const others = isRecord(factors) && Array.isArray(factors.names) ? factors.names : [];
+    const names = ["label", ...others, ...(numbers.names as string[])];
+    if (new Set(names).size < names.length)
+      refuse("numbers.names", `names unlike each other and ${["label", ...others].join(", ")}`, numbers.names);
+    if (!(numbers.values instanceof Float32Array)) refuse("numbers.values", "a Float32Array", numbers.values);
+    length("numbers.values", numbers.values, width, `${examples} of ${width} numbers`);
+  }
   if (factors === undefined) return;
   if (!isRecord(factors)) return refuse("factors", "{ names, sizes, classes }, or none", factors);
   const { names, sizes, classes } = factors;
-  if (!Array.isArray(names) || !names.every((factor) => typeof factor === "string"))
-    refuse("factors.names", "a list of names", names);
-  const width = (names as string[]).length;
+  const width = namesOf("factors.names", names);
   if (!Array.isArray(sizes) || sizes.length !== width || !sizes.every((of) => Number.isSafeInteger(of) && of > 0))
     refuse("factors.sizes", `${width} positive integers, one for each name`, sizes);
   if (!(classes instanceof Uint8Array)) refuse("factors.classes", "a Uint8Array", classes);

@@ -13,11 +13,12 @@ function examples(): Examples {
     index: Uint32Array.of(7, 8, 9, 10),
     labels: Uint8Array.of(0, 1, 2, 3),
     factors: { names: ["a", "b"], sizes: [4, 8], classes: Uint8Array.of(0, 7, 1, 6, 2, 5, 3, 4) },
+    numbers: { names: ["age"], values: Float32Array.of(0.5, 1.5, 2.5, 3.5) },
   };
 }
 
 function bare(): Examples {
-  const { labels: _labels, factors: _factors, ...all } = examples();
+  const { labels: _labels, factors: _factors, numbers: _numbers, ...all } = examples();
   return all;
 }
 
@@ -32,6 +33,7 @@ test("rows are views with everything that belongs to them", () => {
     index: Uint32Array.of(8, 9),
     labels: Uint8Array.of(1, 2),
     factors: { names: ["a", "b"], sizes: [4, 8], classes: Uint8Array.of(1, 6, 2, 5) },
+    numbers: { names: ["age"], values: Float32Array.of(1.5, 2.5) },
   });
   expect(part.values.buffer).toBe(all.values.buffer);
   for (const [from, to] of [
@@ -54,6 +56,7 @@ test("taken examples are copies in the order asked for", () => {
     index: Uint32Array.of(10, 7),
     labels: Uint8Array.of(3, 0),
     factors: { names: ["a", "b"], sizes: [4, 8], classes: Uint8Array.of(3, 4, 0, 7) },
+    numbers: { names: ["age"], values: Float32Array.of(3.5, 0.5) },
   });
   expect(() => take(all, Uint32Array.of(1, 4))).toThrow("small: row 4: expected a whole number from 0 to 3");
 });

@@ -20,6 +20,8 @@ export interface Dataset {
     readonly sizes: readonly number[];
     readonly classes: Uint8Array;
   };
+  /** Numbers that go with the examples, and are not of them: (count, names.length). */
+  readonly numbers?: { readonly names: readonly string[]; readonly values: Float32Array };
   /** SHA-256 of values and event, its first 16 hexadecimal digits: equal for equal data, whatever its name. */
   readonly fingerprint: string;
 }
@@ -44,6 +46,8 @@ export interface SplitOptions {
 export interface LoadOptions extends SplitOptions {
   /** Ends the loading, which then throws the signal's reason. */
   readonly signal?: AbortSignal | undefined;
+  /** A CSV file of `numbers`: a header, and a row for each example, those of a test file of its own last. */
+  readonly conditions?: string | undefined;
 }
 
 /** A data set whose fingerprint is not computed yet. */
@@ -51,7 +55,7 @@ export type Examples = Omit<Dataset, "fingerprint">;
 
 /** Examples `from` up to but not including `to`, as views of the same memory. */
 export function rows(dataset: Examples, from: number, to: number, split = dataset.split): Examples {
-  const { name, event, labels, factors } = dataset;
+  const { name, event } = dataset;
   if (!Number.isInteger(from) || !Number.isInteger(to) || from < 0 || to < from || to > dataset.count) {
     throw new UsageError(`${name}: rows ${from} to ${to}: expected whole numbers from 0 to ${dataset.count} in order`);
   }
@@ -64,14 +68,13 @@ export function rows(dataset: Examples, from: number, to: number, split = datase
     count: to - from,
     values: part(dataset.values, size(event)),
     index: part(dataset.index, 1),
-    ...(labels ? { labels: part(labels, 1) } : {}),
-    ...(factors ? { factors: { ...factors, classes: part(factors.classes, factors.names.length) } } : {}),
+    ...besides(dataset, part),
   };
 }
 
 /** The examples at `indices` (rows of this data set), in that order, copied. */
 export function take(dataset: Examples, indices: Uint32Array): Examples {
-  const { name, event, labels, factors } = dataset;
+  const { name, event } = dataset;
   const wrong = indices.find((row) => row >= dataset.count);
   if (wrong !== undefined) {
     throw new UsageError(`${name}: row ${wrong}: expected a whole number from 0 to ${dataset.count - 1}`);
@@ -83,8 +86,19 @@ export function take(dataset: Examples, indices: Uint32Array): Examples {
     count: indices.length,
     values: gather(dataset.values, size(event), indices),
     index: gather(dataset.index, 1, indices),
-    ...(labels ? { labels: gather(labels, 1, indices) } : {}),
-    ...(factors ? { factors: { ...factors, classes: gather(factors.classes, factors.names.length, indices) } } : {}),
+    ...besides(dataset, (values, width) => gather(values, width, indices)),
+  };
+}
+
+/** What goes with some of the examples. @param part picks their rows, of `width` values each */
+function besides(
+  { labels, factors, numbers }: Examples,
+  part: <Values extends Uint8Array | Float32Array>(values: Values, width: number) => Values,
+): Pick<Examples, "labels" | "factors" | "numbers"> {
+  return {
+    ...(labels ? { labels: part(labels, 1) } : {}),
+    ...(factors ? { factors: { ...factors, classes: part(factors.classes, factors.names.length) } } : {}),
+    ...(numbers ? { numbers: { ...numbers, values: part(numbers.values, numbers.names.length) } } : {}),
   };
 }
 
@@ -95,7 +109,7 @@ export function take(dataset: Examples, indices: Uint32Array): Examples {
 export function joined({ train, validation, test }: Splits): Examples {
   const parts = [train, validation, test];
   const count = parts.reduce((total, part) => total + part.count, 0);
-  const { name, event, labels, factors } = train;
+  const { name, event, labels, factors, numbers } = train;
   return {
     name,
     split: "all",
@@ -105,6 +119,7 @@ export function joined({ train, validation, test }: Splits): Examples {
     index: Uint32Array.from({ length: count }, (_, i) => i),
     ...(labels ? { labels: concatenated(parts.map((part) => part.labels!)) } : {}),
     ...(factors ? { factors: { ...factors, classes: concatenated(parts.map((part) => part.factors!.classes)) } } : {}),
+    ...(numbers ? { numbers: { ...numbers, values: concatenated(parts.map((part) => part.numbers!.values)) } } : {}),
   };
 }
 

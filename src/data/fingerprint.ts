@@ -25,7 +25,8 @@ async function fingerprint(values: Uint8Array | Float32Array, event: readonly nu
   return (await sha256(new TextEncoder().encode(parts.join("\n")))).slice(0, 16);
 }
 
-async function sha256(bytes: Uint8Array): Promise<string> {
+/** In hexadecimal. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

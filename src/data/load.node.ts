@@ -1,6 +1,7 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
-import { DataError, VaekitError } from "../errors.ts";
+import { DataError, UsageError, VaekitError } from "../errors.ts";
+import { withConditions } from "./conditions.node.ts";
 import type { Examples, LoadOptions, SplitOptions, Splits } from "./dataset.ts";
 import { readIdx } from "./idx.node.ts";
 import { describeShape, formatsRead, type IdxArray } from "./idx.ts";
@@ -11,25 +12,34 @@ import { sprites } from "./sprites.ts";
 /**
  * The examples of a source, split. The source is "sprites", an IDX file of images (gzip or not; its labels are found
  * beside it by name), or a folder: with MNIST's four files, whose test file is the test split, or with one file of
- * images.
+ * images. `conditions` is a name beside the source's file, or in its folder.
  * @throws DataError when the source cannot be read; UsageError when the options leave nothing to train on; the signal's
  * reason when it is aborted
  */
-export async function loadSplits(source: string, { signal, ...options }: LoadOptions = {}): Promise<Splits> {
-  const splits = source === "sprites" ? await sprites({ ...options, signal }) : await loadFiles(source, options);
+export async function loadSplits(
+  source: string,
+  { signal, conditions, ...options }: LoadOptions = {},
+): Promise<Splits> {
+  if (source === "sprites" && conditions !== undefined)
+    throw new UsageError(
+      `data.conditions: sprites are drawn with their factors, and take no file, got "${conditions}"; leave it out`,
+    );
+  const splits =
+    source === "sprites" ? await sprites({ ...options, signal }) : await loadFiles(source, options, conditions);
   signal?.throwIfAborted();
   return splits;
 }
 
-async function loadFiles(source: string, options: SplitOptions): Promise<Splits> {
+async function loadFiles(source: string, options: SplitOptions, conditions?: string): Promise<Splits> {
   if (source === "") throw new DataError('data: expected a file, a folder or "sprites", got ""');
   try {
     const kind = await stat(source).catch(async (error: NodeJS.ErrnoException) => {
       throw error.code === "ENOENT" || error.code === "ENOTDIR" ? await missing(source) : error;
     });
+    const beside = (folder: string) => (conditions === undefined ? undefined : resolve(folder, conditions));
     return kind.isDirectory()
-      ? await loadFolder(source, options)
-      : await splitShuffled(await loadImages(source), options);
+      ? await loadFolder(source, options, beside(source))
+      : await loadFile(source, options, beside(dirname(source)));
   } catch (error) {
     if (error instanceof VaekitError) throw error;
     const what = error instanceof Error ? error.message : String(error);
@@ -37,12 +47,18 @@ async function loadFiles(source: string, options: SplitOptions): Promise<Splits>
   }
 }
 
-async function loadFolder(folder: string, options: SplitOptions): Promise<Splits> {
+/** @param conditions path of their file */
+async function loadFile(file: string, options: SplitOptions, conditions: string | undefined): Promise<Splits> {
+  const [all] = await withConditions([await loadImages(file)], conditions);
+  return splitShuffled(all, options);
+}
+
+async function loadFolder(folder: string, options: SplitOptions, conditions: string | undefined): Promise<Splits> {
   const names = (await readdir(folder)).sort();
   const images = names.filter((name) => /images[-.]idx\d-ubyte(\.gz)?$/.test(name));
   const training = images.find((name) => /^train-images/.test(name));
   const testing = images.find((name) => /^(t10k|test)-images/.test(name));
-  if (training && testing) return loadPair(folder, training, testing, options);
+  if (training && testing) return loadPair(folder, [training, testing], options, conditions);
   const [only, ...others] = images;
   if (only === undefined) {
     const holds = names.length === 0 ? "the folder is empty" : `holds no IDX file of images; found: ${listed(names)}`;
@@ -57,11 +73,16 @@ async function loadFolder(folder: string, options: SplitOptions): Promise<Splits
       `${folder}: holds ${only} but no ${lacks}; add it, or name the file ${join(folder, only)} to split it`,
     );
   }
-  return splitShuffled(await loadImages(join(folder, only)), options);
+  return loadFile(join(folder, only), options, conditions);
 }
 
 /** A folder with files for training and for testing. */
-async function loadPair(folder: string, training: string, testing: string, options: SplitOptions): Promise<Splits> {
+async function loadPair(
+  folder: string,
+  [training, testing]: readonly [string, string],
+  options: SplitOptions,
+  conditions: string | undefined,
+): Promise<Splits> {
   const name = basename(resolve(folder));
   const train = await loadImages(join(folder, training), name);
   const test = await loadImages(join(folder, testing), name);
@@ -77,7 +98,7 @@ async function loadPair(folder: string, training: string, testing: string, optio
       `${folder}: there are labels for ${labelled} but none for ${bare}; add them or remove the others`,
     );
   }
-  return splitInOrder(train, test, options);
+  return splitInOrder(...(await withConditions([train, test], conditions)), options);
 }
 
 /** The images of an IDX file with the labels beside it. */

@@ -1,19 +1,7 @@
+import type { Flow, InvertibleFlow } from "../graph/flow.ts";
 import { add, sub } from "../graph/ops/arithmetic.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { type Posterior, type Prior, standardLogProb } from "./latent.ts";
-
-/** Where a flow takes z, and the log-determinant of its Jacobian there: (..., d) and (...). */
-export interface Mapped {
-  readonly z: Tensor;
-  readonly logDet: Tensor;
-}
-
-/** An invertible map of latent vectors that may depend on a context (rows, features), as those of `nn/flows.ts`. */
-export interface Flow {
-  readonly forward: (z: Tensor, context?: Tensor) => Mapped;
-  /** Absent where there is no exact inverse. */
-  readonly inverse?: (z: Tensor, context?: Tensor) => Mapped;
-}
+import type { Posterior, Prior } from "./latent.ts";
 
 /**
  * A posterior passed through a flow: log q(z|x) = log q₀(z₀|x) − log |det ∂z/∂z₀| (Rezende & Mohamed 2015, eq. 5).
@@ -42,15 +30,15 @@ export function flowPosterior(start: Posterior, flow: Flow, context?: Tensor): P
   };
 }
 
-/** N(0, I) passed through a flow with an inverse: log p(z) = log N(f⁻¹(z); 0, I) + log |det ∂f⁻¹/∂z|. */
-export function flowPrior(flow: Required<Flow>, latent: number): Prior {
+/** A prior p₀, such as N(0, I), passed through a flow: log p(z) = log p₀(f⁻¹(z)) + log |det ∂f⁻¹/∂z|. */
+export function flowPrior(flow: InvertibleFlow, start: Prior): Prior {
   return {
     kind: "flow",
     logProb(z) {
       const first = flow.inverse(z);
-      return add(standardLogProb(first.z), first.logDet);
+      return add(start.logProb(first.z), first.logDet);
     },
-    noise: { normal: latent, uniform: 0 },
-    sample: ({ normal }) => flow.forward(normal).z,
+    noise: start.noise,
+    sample: (noise) => flow.forward(start.sample(noise)).z,
   };
 }

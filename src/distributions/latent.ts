@@ -39,8 +39,9 @@ export interface PriorNoise {
 
 /** p(z). */
 export interface Prior {
-  /** "standard" is N(0, I), for which a posterior may have its KL in closed form. */
-  readonly kind: "standard" | "mixture" | "flow";
+  /** "standard" is N(0, I), for which a posterior may have its KL in closed form; as for "normal", which has a `base`. */
+  readonly kind: "standard" | "normal" | "mixture" | "flow";
+  readonly base?: Normal;
   /** log p(z): (..., d) → (...). */
   logProb(z: Tensor): Tensor;
   /** How many numbers of each kind a sample takes for each row. */
@@ -67,6 +68,19 @@ export function standardPrior(latent: number): Prior {
     noise: { normal: latent, uniform: 0 },
     sample: ({ normal }) => normal,
   };
+}
+
+/** KL(q ‖ p) of each row, (rows), where it has a closed form. */
+export function closedKl(posterior: Posterior, prior: Prior): Tensor | undefined {
+  if (prior.kind === "standard") return posterior.klStandard?.();
+  const byLatent = closedKlByLatent(posterior, prior);
+  return byLatent && sum(byLatent, [-1]);
+}
+
+/** The same by latent, (rows, d), where the latents are independent in both. */
+export function closedKlByLatent(posterior: Posterior, prior: Prior): Tensor | undefined {
+  if (prior.kind === "standard") return posterior.klStandardByLatent?.();
+  return prior.base && posterior.klStandardByLatent ? kl(posterior.base, prior.base) : undefined;
 }
 
 /** Independent latents (Kingma & Welling 2014, eq. 9). base: (rows, d), its log-variance in the shape of its mean. */

@@ -22,6 +22,14 @@ export interface MixtureParameters {
 
 const logTwoPi = Math.log(2 * Math.PI);
 
+/**
+ * The component in whose share of [0, 1) a number lies: weights (components), uniform (rows, 1) → whole numbers (rows).
+ */
+export function chosenComponent(weights: Tensor, uniform: Tensor): Tensor {
+  const starts = cumulativeSum(weights, 0, { exclusive: true });
+  return asInt(sub(sum(asFloat(greaterOrEqual(uniform, starts)), [1]), 1)); // as many shares as it has reached, less one
+}
+
 /** Smaller log-variances count as this one, σ = 0.0025: see `mixturePrior` on rounding. */
 const leastLogvar = -12;
 
@@ -64,9 +72,7 @@ export function mixturePrior({ mean, logvar, logits }: MixtureParameters): Prior
     noise: { normal: d, uniform: 1 },
     sample({ normal, uniform }) {
       if (!uniform) throw shapeError("mixturePrior", "sample needs uniform noise (rows, 1)", [normal]);
-      // The component k in whose share of [0, 1) the number lies: as many shares as it has reached, less one.
-      const starts = cumulativeSum(exp(logWeights), 0, { exclusive: true });
-      const component = asInt(sub(sum(asFloat(greaterOrEqual(uniform, starts)), [1]), 1)); // (rows)
+      const component = chosenComponent(exp(logWeights), uniform); // (rows)
       const deviation = exp(mul(gather(held, component), 0.5));
       return add(gather(mean, component), mul(deviation, normal));
     },

@@ -30,11 +30,11 @@ const families: readonly { readonly name: string; readonly make: (scope: Scope, 
   { name: "mixture of one", make: (scope, latent) => mixturePrior(mixtureParameters(scope, 1, latent)) },
   {
     name: "coupling flow",
-    make: (scope, latent) => flowPrior(couplingFlow(scope, latent, flowOptions), latent),
+    make: (scope, latent) => flowPrior(couplingFlow(scope, latent, flowOptions), standardPrior(latent)),
   },
   {
     name: "masked autoregressive flow",
-    make: (scope, latent) => flowPrior(maskedAutoregressiveFlow(scope, latent, flowOptions), latent),
+    make: (scope, latent) => flowPrior(maskedAutoregressiveFlow(scope, latent, flowOptions), standardPrior(latent)),
   },
 ];
 

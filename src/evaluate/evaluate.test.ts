@@ -200,3 +200,11 @@ test("values that the likelihood has no density for are refused with their place
     /example 0, element 1 is NaN/,
   );
 });
+
+test("a mean of several bounds is of the draws of each, what it is beside of all", async () => {
+  const objective = { kind: "miwae", samples: 3, bounds: 2 } as const;
+  const model = untrained({ model: { latent: 2, encoder: { hidden: [5] } }, objective }, [3]);
+  const evaluation = await evaluateModel(model, await cpuBackend(1), floats([0, 1, 1, 1, 0, 0], [3]));
+  expect(evaluation.negIwaeNats!.samples).toBe(3);
+  expect(evaluation.negElboNats.samples).toBe(6);
+});

@@ -2,6 +2,7 @@ import type { Config } from "../config.ts";
 import type { Examples } from "../data/dataset.ts";
 import { DataError, UsageError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
+import { isImportanceWeighted } from "../models/objective-table.ts";
 import type { PortableModel } from "../models/portable.ts";
 import { checkSupport } from "../models/statistics.ts";
 import { drawsOf } from "../models/step.ts";
@@ -28,6 +29,8 @@ export interface ModelScores extends ElboScores, Partial<LikelihoodScores> {
   readonly index: Uint32Array;
   readonly measure: Measure;
   readonly binarization: Figure["binarization"];
+  /** What the figures are conditional on, of a conditional model: they are of p(x|c), and not of p(x). */
+  readonly given?: string;
   /** Of binarization and samples. */
   readonly seed: number;
   /** Importance samples of nllNats. */
@@ -38,6 +41,8 @@ export interface ModelScores extends ElboScores, Partial<LikelihoodScores> {
 export interface Evaluation {
   readonly data: string;
   readonly split: Examples["split"];
+  /** What the figures are conditional on, of a conditional model: −log p(x|c), and so on. */
+  readonly given?: string;
   readonly negElboNats: Figure;
   readonly distortionNats: Figure;
   readonly rateNats: Figure;
@@ -90,7 +95,17 @@ export async function scoreModel(
   const elbo = await scorer.score(data, score).finally(() => scorer.release());
   const likelihood = samples === undefined ? {} : await estimate(data, { ...score, samples, onProgress });
   const { name, split, index } = data;
-  const of = { data: name, split, index, measure, binarization, seed, ...(samples === undefined ? {} : { samples }) };
+  const given = vae.conditions && { given: vae.conditions.columns.map((column) => column.name).join(", ") };
+  const of = {
+    data: name,
+    split,
+    ...given,
+    index,
+    measure,
+    binarization,
+    seed,
+    ...(samples === undefined ? {} : { samples }),
+  };
   return { ...of, ...elbo, ...likelihood };
 }
 
@@ -108,7 +123,9 @@ export async function evaluateModel(
 /** The figures that the scores of a model make. */
 export function evaluationOf({ description, vae }: PortableModel, scores: ModelScores): Evaluation {
   const { measure, binarization, nllNats, effectiveSampleSize } = scores;
-  const draws = drawsOf(description.config.objective);
+  const { objective } = description.config;
+  const draws = drawsOf(objective);
+  const ofBound = isImportanceWeighted(objective) ? objective.samples : draws;
   const samples = scores.samples ?? draws; // of the bits: as of what they are made from
   const figure = (values: Float64Array, unit: Figure["unit"], samples = draws): Figure => ({
     ...meanAndError(values),
@@ -124,10 +141,11 @@ export function evaluationOf({ description, vae }: PortableModel, scores: ModelS
   return {
     data: scores.data,
     split: scores.split,
+    ...(scores.given === undefined ? {} : { given: scores.given }),
     negElboNats: figure(scores.negElboNats, "nats"),
     distortionNats: figure(scores.distortionNats, "nats"),
     rateNats: figure(scores.rateNats, "nats"),
-    ...(scores.negIwaeNats ? { negIwaeNats: figure(scores.negIwaeNats, "nats") } : {}),
+    ...(scores.negIwaeNats ? { negIwaeNats: figure(scores.negIwaeNats, "nats", ofBound) } : {}),
     ...(nllNats ? { nllNats: figure(nllNats, "nats", samples) } : {}),
     bitsPerDim: figure(bits, "bits/dim", samples),
     ...(effectiveSampleSize ? { effectiveSampleSize: figure(effectiveSampleSize, "samples", samples) } : {}),

@@ -113,30 +113,35 @@ function streaming(
   { encoder, prior }: Heads,
   programs: readonly ChunkProgram[],
 ): LikelihoodScorer["score"] {
-  const { event, noiseWidth } = vae;
+  const { event, noiseWidth, conditions, conditionWidth } = vae;
   const rows = examplesAtOnce(samples);
   const size = staticSize(event);
   const noiseFloats = programs.reduce((total, { k }) => total + k * rows * noiseWidth + 16, 0);
   const common = [...encoder.outputs, ...(prior?.outputs ?? [])];
   const headFloats = common.reduce((total, { shape }) => total + sizeAt(shape, rows) + 16, 0);
-  const kernels = createKernels(4 * (rows * (size + 3) + noiseFloats + headFloats) + batchBytes(rows, size) + 64 * 16);
+  const kernels = createKernels(
+    4 * (rows * (size + conditionWidth + 3) + noiseFloats + headFloats) + batchBytes(rows, size) + 64 * 16,
+  );
   const arrays: BatchArrays = {
     kernels,
     x: kernels.float32(rows * size),
     weight: kernels.float32(rows),
     example: kernels.uint32(rows),
     pixels: kernels.uint8(rows * size),
+    condition: conditions && { conditions, values: kernels.float32(rows * conditionWidth) },
     noiseWidth,
     samples: 1,
   };
   const heads = Object.fromEntries(common.map(({ name, shape }) => [name, kernels.float32(sizeAt(shape, rows))]));
   const headsOf = ({ outputs }: Program) => Object.fromEntries(outputs.map(({ name }) => [name, heads[name]!]));
   const sums = { total: kernels.float32(rows), squares: kernels.float32(rows) };
-  const encode = encoder.bind(rows, { ...parameters, x: arrays.x }, headsOf(encoder));
-  const computePrior = prior?.bind(rows, parameters, headsOf(prior));
+  const given = arrays.condition ? { condition: arrays.condition.values } : {};
+  const encode = encoder.bind(rows, { ...parameters, ...given, x: arrays.x }, headsOf(encoder));
+  const computePrior = prior?.bind(rows, { ...parameters, ...given }, headsOf(prior));
+  const ofRows = vae.prior().kind === "normal"; // p(z|c), and not the same for all
   const runs = programs.map(({ k, program }) => {
     const noise = kernels.float32(k * rows * noiseWidth);
-    return { k, noise, run: program.bind(rows, { ...parameters, ...heads, x: arrays.x, noise }, sums) };
+    return { k, noise, run: program.bind(rows, { ...parameters, ...heads, ...given, x: arrays.x, noise }, sums) };
   });
 
   return async (data, options) => {
@@ -144,7 +149,7 @@ function streaming(
     const fill = batchFiller(data, arrays, options);
     const key = siteKey(seed, `importance/${purpose}`);
     const scores = { nllNats: new Float64Array(data.count), effectiveSampleSize: new Float64Array(data.count) };
-    await computePrior?.();
+    if (!ofRows) await computePrior?.();
     for (let from = 0; from < data.count; from += rows) {
       const count = Math.min(rows, data.count - from);
       fill(
@@ -152,6 +157,7 @@ function streaming(
         { epoch: 0, step: 0 },
       );
       await encode();
+      if (ofRows) await computePrior?.();
       const total = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
       const squares = new Float64Array(count).fill(Number.NEGATIVE_INFINITY);
       for (let drawn = 0; drawn < samples; ) {

@@ -1,6 +1,7 @@
 import { workerData } from "node:worker_threads";
 import type { Config } from "../config.ts";
 import type { Examples } from "../data/dataset.ts";
+import { type ConditionColumn, storedConditions } from "../models/conditions.ts";
 import { loadParts } from "../models/parts.ts";
 import { buildVae } from "../models/vae.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
@@ -14,6 +15,7 @@ import { type LikelihoodScores, likelihoodScorer } from "./likelihood.ts";
 export interface WorkerModel {
   readonly config: Config["model"];
   readonly event: readonly number[];
+  readonly conditions: readonly ConditionColumn[] | undefined;
   readonly weights: Readonly<Record<string, Float32Array>>;
   readonly samples: number;
   /** One number, shared: not 0 where what goes on is to be given up. */
@@ -26,7 +28,7 @@ export interface WorkerTask {
   readonly options: Omit<ScoreOptions, "signal">;
 }
 
-const { config, event, weights, samples, stop } = workerData as WorkerModel;
+const { config, event, conditions, weights, samples, stop } = workerData as WorkerModel;
 const stopped = new Int32Array(stop);
 const signal = {
   throwIfAborted() {
@@ -34,7 +36,8 @@ const signal = {
   },
 };
 await loadParts(config);
-const scorer = await likelihoodScorer(await cpuBackend(1), buildVae(config, event), weights, samples);
+const vae = buildVae(config, event, undefined, storedConditions(conditions));
+const scorer = await likelihoodScorer(await cpuBackend(1), vae, weights, samples);
 
 serveTasks<WorkerTask, LikelihoodScores>({
   answer: ({ examples, options }) => scorer.score(examples, { ...options, signal }),

@@ -29,7 +29,7 @@ export function pooledLikelihood(
   samples: number,
 ): EstimateLikelihood | undefined {
   const file = workerFile(import.meta.url, "evaluate/pool-worker.node");
-  const { config, event } = description;
+  const { config, event, conditions } = description;
   const atOnce = examplesAtOnce(samples);
   const taskSize = atOnce * Math.ceil(fewExamples / atOnce); // cut as one thread would
   const count = Math.min(workers, Math.ceil(examples / taskSize));
@@ -37,7 +37,7 @@ export function pooledLikelihood(
   return async (data, options) => {
     options.signal?.throwIfAborted();
     const stop = new SharedArrayBuffer(4);
-    const model: WorkerModel = { config: config.model, event, weights, samples, stop };
+    const model: WorkerModel = { config: config.model, event, conditions, weights, samples, stop };
     const pool = Array.from({ length: count }, () =>
       startTaskThread<WorkerTask, LikelihoodScores>(file, model, failed),
     );

@@ -108,7 +108,11 @@ test.each<[string, () => Tensor | readonly Tensor[], RegExp]>([
   ["argmax over no axis", () => argmax(x, 2), /^argmax: axis 2 does not exist/],
   ["oneHot of floats", () => oneHot(x, 3), /^oneHot: expected whole numbers, got float/],
   ["gather by floats", () => gather(parameter("t", [3, 2]), x), /^gather: expected whole-number indices, got float/],
-  ["gather from a batch", () => gather(x, index), /^gather: cannot choose along the symbolic axis 0/],
+  [
+    "gradient of what was gathered from a batch",
+    () => grad(sum(gather(x, index)), [x]),
+    /^gather: no gradient along the symbolic axis 0/,
+  ],
   ["constant of another size", () => constant([1, 2, 3], [2, 2]), /^constant: 3 values do not fill the shape \(2, 2\)/],
   ["grad of what is no scalar", () => grad(x, [x]), /^grad: expected a scalar loss, got \(batch, 3\)/],
   [

@@ -48,3 +48,41 @@ test("the draw belongs to the example and, when dynamic, to the epoch; padding r
   expect(batchOf(data, 4, "dynamic", [2], 1).row(0)).not.toEqual(one.row(0));
   expect(batchOf(data, 4, "static", [2], 1).row(0)).toEqual(batchOf(data, 4, "static", [2], 0).row(0));
 });
+
+test("further inputs are drawn anew at each step, and permutations leave padding where it is", () => {
+  const data = floats([0.1, 0.2, 0.3, 0.4, 0.5], [1]);
+  const capacity = 5;
+  const kernels = createKernels(4 * capacity * 9 + batchBytes(capacity, 1) + 1024);
+  const permutation = { name: "permutation", kind: "permutations", columns: 3, samples: 1 } as const;
+  const prior = { name: "prior", kind: "normals", columns: 2, samples: 2 } as const;
+  const [order, normals] = [kernels.float32(3 * capacity), kernels.float32(4 * capacity)];
+  const arrays = {
+    ...{ kernels, x: kernels.float32(capacity), weight: kernels.float32(capacity) },
+    ...{ example: kernels.uint32(capacity), pixels: kernels.uint8(capacity), noiseWidth: 2, samples: 1 },
+    drawn: [
+      { ...permutation, out: order },
+      { ...prior, out: normals },
+    ],
+  };
+  const fillWith = (seed: number, purpose: string, count: number, step: number) => {
+    const fill = batchFiller(data, arrays, { binarization: "none", seed, purpose });
+    fill(
+      Uint32Array.from({ length: count }, (_, i) => i),
+      { epoch: 0, step },
+    );
+    return { columns: [0, 1, 2].map((j) => order.filter((_, i) => i % 3 === j)), normals: [...normals] };
+  };
+  const first = fillWith(1, "train", 4, 7);
+  for (const column of first.columns) {
+    expect(column[4]).toBe(4);
+    expect([...column.subarray(0, 4)].sort()).toEqual([0, 1, 2, 3]);
+  }
+  expect(new Set(first.columns.map(String)).size).toBe(3);
+  expect(new Set(first.normals.slice(0, 8)).size).toBe(8); // then the padding, which repeats a row
+  expect(first.normals.slice(8, 10)).toEqual(first.normals.slice(0, 2));
+  expect(fillWith(1, "train", 4, 7)).toEqual(first);
+  for (const other of [fillWith(1, "train", 4, 8), fillWith(1, "test", 4, 7), fillWith(2, "train", 4, 7)]) {
+    expect(other.columns).not.toEqual(first.columns);
+    expect(other.normals).not.toEqual(first.normals);
+  }
+});

@@ -2,7 +2,10 @@ import type { Binarization } from "../config.ts";
 import type { Examples } from "../data/dataset.ts";
 import { type Drawing, perform } from "../runtime/drawing.ts";
 import type { Kernels, Place } from "../runtime/kernels.ts";
-import { siteKey } from "../runtime/philox.ts";
+import { type Key, siteKey } from "../runtime/philox.ts";
+import { randomOrder } from "../runtime/shuffle.ts";
+import type { Conditions } from "./conditions.ts";
+import type { DrawnInput } from "./drawn-inputs.ts";
 
 /** The arrays that a batch is written to, all in the kernels' memory. */
 export interface BatchArrays {
@@ -17,8 +20,23 @@ export interface BatchArrays {
   readonly example: Uint32Array;
   /** (rows, ...event): grey levels on their way to x. */
   readonly pixels: Uint8Array;
+  /** (rows, its width): what a conditional model is given; absent where it is given none. */
+  readonly condition?: ConditionArray | undefined;
   readonly noiseWidth: number;
   readonly samples: number;
+  /** What the objective has drawn beside the noise. */
+  readonly drawn?: readonly DrawnArray[];
+}
+
+/** The array of conditions, and what they are. */
+export interface ConditionArray {
+  readonly values: Float32Array;
+  readonly conditions: Conditions;
+}
+
+/** A further input of an objective, and its array. */
+export interface DrawnArray extends DrawnInput {
+  readonly out: Float32Array;
 }
 
 /** Bytes of the kernels' memory that `example` and `pixels` take. */
@@ -63,18 +81,25 @@ export function batchFetcher(
   arrays: BatchArrays,
   { binarization, seed, dataSeed = seed, purpose }: BatchOptions,
 ): FetchBatch {
-  const { kernels, x, noise, weight, example, pixels, noiseWidth, samples } = arrays;
+  const { kernels, x, noise, weight, example, pixels, noiseWidth, samples, drawn: further = [] } = arrays;
   const capacity = weight.length;
   const size = x.length / capacity;
   const noiseKey = siteKey(seed, `noise/${purpose}`);
   const pixelKey = siteKey(binarization === "static" ? dataSeed : seed, `binarize/${purpose}`);
+  const write = arrays.condition?.conditions.of(data);
+  const furtherKeys = further.map(({ name }) => siteKey(seed, `${name}/${purpose}`));
   const chosen = new Uint32Array(capacity);
+  const conditionOf = (i: number) => {
+    const { values, conditions } = arrays.condition!;
+    return values.subarray(i * conditions.width, (i + 1) * conditions.width);
+  };
   const exampleAt = (row: number) => data.values.subarray(row * size, (row + 1) * size);
   return (rows, { epoch, step }) => {
     for (let i = 0; i < capacity; i++) {
       const row = rows[i] ?? rows[0]!; // padding repeats a row, so that its values are ordinary ones
       weight[i] = i < rows.length ? 1 : 0;
       example[i] = data.index[row]!;
+      write?.(row, conditionOf(i));
       chosen[i] = row;
       const source = exampleAt(row);
       if (source instanceof Uint8Array) pixels.set(source, i * size);
@@ -95,8 +120,21 @@ export function batchFetcher(
         ...{ kind: "normals", out: placeOf(noise), key: noiseKey, step },
         ...{ example: placeOf(example), columns: noiseWidth, samples },
       });
+    for (const [i, { kind, out, columns, samples }] of further.entries()) {
+      const key = furtherKeys[i]!;
+      if (kind === "permutations") permutations(out, key, step, columns, rows.length);
+      else drawings.push({ kind, out: placeOf(out), key, step, example: placeOf(example), columns, samples });
+    }
     return drawings;
   };
+}
+
+/** Of each column the numbers of `count` rows in an order of its own; rows of padding keep their own number. */
+function permutations(out: Float32Array, key: Key, step: number, columns: number, count: number): void {
+  for (let j = 0; j < columns; j++) {
+    const order = randomOrder(count, key, step, j);
+    for (let i = 0; i * columns < out.length; i++) out[i * columns + j] = order[i] ?? i;
+  }
 }
 
 const placeOf = ({ byteOffset, length }: Float32Array | Uint32Array | Uint8Array): Place => ({ byteOffset, length });

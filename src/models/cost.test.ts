@@ -10,6 +10,7 @@ import { conv } from "../nn/conv.ts";
 import { weightNormalized } from "../nn/normalization-weight.ts";
 import { parameterTree } from "../nn/parameters.ts";
 import { flopsOf, flopsOnce, layerOutputs, peakBytes, productsOf, rowsWithin } from "./cost.ts";
+import { loadObjective } from "./objective-table.ts";
 import { loadParts } from "./parts.ts";
 import { trainingStep } from "./step.ts";
 import { buildVae } from "./vae.ts";
@@ -61,6 +62,25 @@ test("operations of a dense VAE are those of its matrices: forward once, back tw
   const vae = buildVae(model, [7]);
   const [first, others] = [7 * 5, 5 * 4 + 2 * 5 + 5 * 7];
   expect(flopsOf(trainingStep(vae, objective))).toBe(2 * (2 * first + 3 * others));
+});
+
+test("a doubly reparameterized step has the decoder in its graph twice, and takes it once", async () => {
+  const costOf = async (gradient: "reparameterized" | "dreg") => {
+    const config = {
+      model: { latent: 2, encoder: { hidden: [5] } },
+      objective: { kind: "iwae", samples: 3, gradient },
+    };
+    const { model, objective } = parseConfig(config, "test");
+    await loadObjective(objective);
+    const step = trainingStep(buildVae(model, [7]), objective);
+    return { flops: flopsOf(step), bytes: peakBytes(step, 100) };
+  };
+  const [first, encoder, decoder] = [7 * 5, 5 * 4, 3 * (2 * 5 + 5 * 7)];
+  const [usual, dreg] = [await costOf("reparameterized"), await costOf("dreg")];
+  expect(usual.flops).toBe(2 * (2 * first + 3 * (encoder + decoder)));
+  expect(dreg.flops).toBe(usual.flops);
+  // Beside them, what log q(z|x) takes of z once more: fewer bytes than another pass of the decoder.
+  expect(dreg.bytes - usual.bytes).toBeLessThan(4 * 100 * 3 * (5 + 7));
 });
 
 test("what is held at one time is what is yet to be used; reshapes and labels hold nothing, outputs do not count", () => {

@@ -1,11 +1,11 @@
-import { topologicalOrder } from "../graph/grad.ts";
+import { type Distinct, distinct } from "../graph/distinct.ts";
 import { linearOperator, matmulOperator } from "../graph/ops/linear.ts";
-import { reshapeOperator, stopGradientOperator } from "../graph/ops/structure.ts";
+import { reshapeOperator } from "../graph/ops/structure.ts";
 import { type Dim, isSymbolic, sizeAt } from "../graph/shape.ts";
 import { constantOperator, isLeaf, parameterOperator, type Tensor } from "../graph/tensor.ts";
 import { weightOf } from "../nn/parameters.ts";
 
-/* What a graph costs, counted from its tensors: nothing is compiled or computed. */
+/* What a graph costs, counted from its tensors, equal ones once: nothing is compiled or computed. */
 
 /** A matrix product of a graph. */
 interface Product {
@@ -19,12 +19,13 @@ interface Product {
 
 /** The matrix products that some tensors take, those of convolutions among them. */
 export function productsOf(outputs: readonly Tensor[]): Product[] {
+  const { order, of } = distinct(outputs);
   const sources = new Map<Tensor, Source>();
-  return topologicalOrder(outputs).flatMap((tensor) => {
-    sources.set(tensor, sourceOf(tensor, sources));
+  return order.flatMap((tensor) => {
+    sources.set(tensor, sourceOf(tensor, of, sources));
     const summed = summedAxis(tensor);
     if (summed === undefined) return [];
-    const operands = tensor.inputs.slice(0, 2).map((operand) => sources.get(operand)!);
+    const operands = tensor.inputs.slice(0, 2).map((operand) => sources.get(of(operand))!);
     const parameter = operands.find(({ kind }) => kind === "parameter")?.path;
     const sizes = [...tensor.shape, summed];
     return [{ flops: 2 * sizeAt(sizes, 1), perExample: sizes.some(isSymbolic), parameter }];
@@ -55,12 +56,12 @@ type Source =
   | { readonly kind: "constants" | "several"; readonly path?: undefined }
   | { readonly kind: "parameter"; readonly path: string };
 
-function sourceOf(tensor: Tensor, sources: ReadonlyMap<Tensor, Source>): Source {
+function sourceOf(tensor: Tensor, of: Distinct["of"], sources: ReadonlyMap<Tensor, Source>): Source {
   if (isLeaf(tensor))
     return tensor.operator === parameterOperator
       ? { kind: "parameter", path: weightOf(tensor.label!) }
       : { kind: "several" };
-  const found = tensor.inputs.map((input) => sources.get(input)!).filter(({ kind }) => kind !== "constants");
+  const found = tensor.inputs.map((input) => sources.get(of(input))!).filter(({ kind }) => kind !== "constants");
   const [first] = found;
   if (!first) return { kind: "constants" };
   return found.every(({ path }) => path !== undefined && path === first.path) ? first : { kind: "several" };
@@ -74,11 +75,12 @@ const layered: ReadonlySet<string> = new Set([linearOperator.name, conv2d, tiled
 /** What layers give for one example, by the path of the layer's weight. */
 export function layerOutputs(outputs: readonly Tensor[]): ReadonlyMap<string, readonly number[]> {
   const found = new Map<string, readonly number[]>();
+  const { order, of } = distinct(outputs);
   const sources = new Map<Tensor, Source>();
-  for (const tensor of topologicalOrder(outputs)) {
-    sources.set(tensor, sourceOf(tensor, sources));
+  for (const tensor of order) {
+    sources.set(tensor, sourceOf(tensor, of, sources));
     const { operator, inputs, shape, attributes } = tensor;
-    const path = layered.has(operator.name) ? sources.get(inputs[1]!)!.path : undefined;
+    const path = layered.has(operator.name) ? sources.get(of(inputs[1]!))!.path : undefined;
     if (path) found.set(path, (attributes["featuresFirst"] ? shape.slice(0, 1) : shape.slice(1)) as readonly number[]);
   }
   return found;
@@ -90,21 +92,25 @@ export function layerOutputs(outputs: readonly Tensor[]): ReadonlyMap<string, re
  * for itself meanwhile.
  */
 export function peakBytes(outputs: readonly Tensor[], batchSize: number): number {
-  const order = topologicalOrder(outputs);
-  const lastUse = new Map<Values, number>();
-  for (const [i, tensor] of order.entries()) for (const used of tensor.inputs) lastUse.set(valuesOf(used), i);
+  const { order, of } = distinct(outputs);
+  const held = (tensor: Tensor): Tensor => {
+    const chosen = of(tensor);
+    const within = inMemoryOf(chosen);
+    return within ? held(within) : chosen;
+  };
+  const lastUse = new Map<Tensor, number>();
+  for (const [i, tensor] of order.entries()) for (const used of tensor.inputs) lastUse.set(held(used), i);
   const freed = order.map(() => 0);
-  const seen = new Set(outputs.map(valuesOf));
+  const seen = new Set(outputs.map(held));
   let bytes = 0;
   let peak = 0;
   for (const [i, tensor] of order.entries()) {
-    const held = heldBy(tensor);
-    const values = valuesOf(held);
-    if (!isLeaf(held) && !seen.has(values)) {
+    const values = held(tensor);
+    if (!isLeaf(values) && !seen.has(values)) {
       seen.add(values);
-      const taken = bytesOf(held, batchSize);
+      const taken = bytesOf(values, batchSize);
       bytes += taken;
-      if (held.operator !== constantOperator) freed[lastUse.get(values) ?? i]! += taken; // constants stay
+      if (values.operator !== constantOperator) freed[lastUse.get(values) ?? i]! += taken; // constants stay
     }
     peak = Math.max(peak, bytes);
     bytes -= freed[i]!;
@@ -114,9 +120,7 @@ export function peakBytes(outputs: readonly Tensor[], batchSize: number): number
 
 /** Bytes that an example has of the largest of the tensors that make up the outputs. */
 export function largestRowBytes(outputs: readonly Tensor[]): number {
-  return Math.max(
-    ...topologicalOrder(outputs).map((tensor) => (tensor.shape.some(isSymbolic) ? bytesOf(tensor, 1) : 0)),
-  );
+  return Math.max(...distinct(outputs).order.map((tensor) => (tensor.shape.some(isSymbolic) ? bytesOf(tensor, 1) : 0)));
 }
 
 /** The most rows, a power of two times fewer than `most`, whose tensors take no more than `bytes` at one time. */
@@ -126,20 +130,11 @@ export function rowsWithin(outputs: readonly Tensor[], most: number, bytes: numb
   return rows;
 }
 
-/** The tensor in whose memory another one lies. */
-function heldBy(tensor: Tensor): Tensor {
-  const { operator, inputs } = tensor;
-  if (operator === reshapeOperator || operator === stopGradientOperator) return heldBy(inputs[0]!);
-  if (operator.name === tiledConv2d) return heldBy(inputs[3]!);
-  return operator.name === convTranspose2d ? heldBy(inputs[2]!) : tensor;
-}
-
-/** The same for tensors of the same values: a labelled copy of a tensor has the very inputs of the original. */
-type Values = Tensor | Tensor["inputs"];
-
-function valuesOf(tensor: Tensor): Values {
-  const held = heldBy(tensor);
-  return held.inputs.length === 0 ? held : held.inputs;
+/** The tensor in whose memory another one lies, if it has none of its own. */
+function inMemoryOf({ operator, inputs }: Tensor): Tensor | undefined {
+  if (operator === reshapeOperator) return inputs[0];
+  if (operator.name === tiledConv2d) return inputs[3];
+  return operator.name === convTranspose2d ? inputs[2] : undefined;
 }
 
 const bytesOf = ({ dtype, shape }: Tensor, batchSize: number): number =>

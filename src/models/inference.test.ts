@@ -9,6 +9,7 @@ import { inference } from "./inference.ts";
 import { loadNetworks } from "./networks.ts";
 import { loadParts } from "./parts.ts";
 import type { PortableModel } from "./portable.ts";
+import type { RowSharing } from "./rows.ts";
 
 const model = untrained({ model: { latent: 3, encoder: { hidden: [40] } } }, [7, 9]);
 
@@ -59,6 +60,30 @@ test("rows of the wrong width are refused with both numbers", async () => {
   );
   await expect(used.decode(new Float32Array(7), 2)).rejects.toThrow("z: expected 2 rows of 3 values (6), got 7 values");
   await used.close();
+});
+
+test("a condition for a model that takes none is refused", async () => {
+  const used = inference(model, await cpuBackend(1));
+  const [x, given] = [new Float32Array(63), new Float32Array(2)];
+  await expect(used.encode(x, 1, given)).rejects.toThrow("condition: the model is not conditional, and takes none");
+  await expect(used.decode(new Float32Array(3), 1, given)).rejects.toThrow("condition: the model is not conditional");
+  await used.close();
+});
+
+test("samplers that cannot be opened are tried again, and the model still gives back its threads", async () => {
+  let tries = 0;
+  let closed = false;
+  const sharing: RowSharing = {
+    share: (_network, own) => own,
+    async close() {
+      closed = true;
+    },
+  };
+  const used = inference(model, await cpuBackend(1), sharing, () => Promise.reject(new Error(`no. ${++tries}`)));
+  await expect(used.sampler!("flow")).rejects.toThrow("no. 1");
+  await expect(used.sampler!("flow")).rejects.toThrow("no. 2");
+  await used.close();
+  expect(closed).toBe(true);
 });
 
 test("calls at once do not mix their rows", async () => {

@@ -5,9 +5,11 @@ import { staticSize } from "../graph/shape.ts";
 import { input, type Tensor } from "../graph/tensor.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { show } from "../show.ts";
+import type { Conditions } from "./conditions.ts";
 import type { PortableModel } from "./portable.ts";
-import { type PriorSampler, priorSampler } from "./prior-sampler.ts";
+import { type PriorSampler, priorSampler, type Samplers } from "./prior-sampler.ts";
 import { openRows, type RowNetwork, type RowRunner, type RowSharing, type RowValues, rowNetwork } from "./rows.ts";
+import type { SamplerKind } from "./sampler-kinds.ts";
 
 /** q(z|x) of some rows, (rows, latent) each. */
 export interface Posteriors {
@@ -24,15 +26,26 @@ export interface Inference {
   /** Shape of one example. */
   readonly event: readonly number[];
   readonly latent: number;
+  /** What the model is conditional on; absent for nothing. Its `encode` makes conditions as the calls below take them. */
+  readonly conditions?: Conditions | undefined;
   /** Draws of p(z). */
   readonly prior: Omit<PriorSampler, "release">;
   /**
+   * Draws of the sampler that was fitted to the model and stored with it; absent where the model is in no run.
+   * @throws RunError where there is none, or it was fitted to other weights
+   */
+  sampler?(kind: SamplerKind): Promise<Omit<PriorSampler, "release">>;
+  /**
    * q(z|x): x (rows, ...event), left as it is until the result is there; bytes are grey levels v, which mean v/255. A
    * row's result depends neither on the rows beside it nor on the number of threads.
+   * @param condition (rows, conditions.width), of a conditional model whose encoder sees it
    */
-  encode(x: Float32Array | Uint8Array, rows: number): Promise<Posteriors>;
-  /** Mean of p(x|z): z (rows, latent) → (rows, ...event). */
-  decode(z: Float32Array, rows: number): Promise<Float32Array>;
+  encode(x: Float32Array | Uint8Array, rows: number, condition?: Float32Array): Promise<Posteriors>;
+  /**
+   * Mean of p(x|z): z (rows, latent) → (rows, ...event).
+   * @param condition (rows, conditions.width), of a conditional model
+   */
+  decode(z: Float32Array, rows: number, condition?: Float32Array): Promise<Float32Array>;
   /** Waits for the calls that have begun, and gives back memory and threads. */
   close(): Promise<void>;
 }
@@ -41,17 +54,21 @@ export interface Inference {
  * Compiles a model's encoder and decoder, each when it is first used.
  * @param sharing of the rows of large calls among threads. Rows are then the same to the bit for every number of threads
  * if the backend has one
+ * @param openSamplers those that may be stored with the model, with the same backend
  */
 export function inference(
   { description, vae, weights }: PortableModel,
   backend: Backend,
   sharing?: RowSharing,
+  openSamplers?: (backend: Backend) => Promise<Samplers>,
 ): Inference {
-  const { event, latent } = vae;
+  const { event, latent, conditions } = vae;
   const size = staticSize(event);
+  const seesCondition = description.config.model.condition?.encoder ?? false; // the encoder
   const running = new Set<Promise<unknown>>();
   const hasFlow = description.config.model.posterior.flow !== null;
-  const prior = priorSampler({ vae, weights }, backend);
+  const prior = priorSampler({ prior: vae.prior(), weights }, latent, backend);
+  let fitted: Promise<Samplers> | undefined;
   let closed = false;
   let encoder: Promise<RowRunner> | undefined;
   let decoder: Promise<RowRunner> | undefined;
@@ -62,15 +79,21 @@ export function inference(
     return sharing ? sharing.share(network, own) : own;
   };
 
-  const openEncoder = () => {
-    const x = input("x", ["batch", ...event]);
-    const { base, flowed } = vae.posterior(x);
-    const { mean, logvar } = base;
-    return open(x, { mean, logvar, ...(flowed ? { code: flowed() } : {}) });
+  /** The input of a network, what the model takes of it, and the model. */
+  const rowsOf = async (name: string, shape: readonly number[], conditional: boolean) => {
+    if (conditional) return (await import("./given-rows.ts")).rowsGiven(vae, name, shape);
+    const values = input(name, ["batch", ...shape]);
+    return { whole: values, values, given: vae };
   };
-  const openDecoder = () => {
-    const z = input("z", ["batch", latent]);
-    return open(z, { x: vae.decode(z).mean });
+  const openEncoder = async () => {
+    const { whole, values, given } = await rowsOf("x", event, seesCondition);
+    const { base, flowed } = given.posterior(values);
+    const { mean, logvar } = base;
+    return open(whole, { mean, logvar, ...(flowed ? { code: flowed() } : {}) });
+  };
+  const openDecoder = async () => {
+    const { whole, values, given } = await rowsOf("z", [latent], conditions !== undefined);
+    return open(whole, { x: given.decode(values).mean });
   };
 
   /** Is waited for before the model closes. */
@@ -84,38 +107,58 @@ export function inference(
     values: RowValues,
     rows: number,
     results: Results,
+    condition: Float32Array | undefined,
   ): Promise<Results> => {
-    await waitedFor(opening.then((runner) => runner.apply(values, rows, results)));
+    const apply = async (runner: RowRunner) => {
+      if (!condition) return runner.apply(values, rows, results);
+      const { applyGiven } = await import("./given-rows.ts");
+      return applyGiven(runner, { values, rows, results, condition });
+    };
+    await waitedFor(opening.then(apply));
     return results;
   };
   const checkOpen = () => {
     if (closed) throw new UsageError("the model is closed; load it again, or close it later");
   };
+  const guarded = ({ noise, draw }: PriorSampler): Omit<PriorSampler, "release"> => ({
+    noise,
+    async draw(...numbers) {
+      checkOpen();
+      return waitedFor(draw(...numbers));
+    },
+  });
   return {
     config: description.config,
     event,
     latent,
-    prior: {
-      noise: prior.noise,
-      async draw(...noise) {
+    conditions,
+    prior: guarded(prior),
+    ...(openSamplers && {
+      async sampler(kind) {
         checkOpen();
-        return waitedFor(prior.draw(...noise));
+        fitted ??= openSamplers(backend).catch((error: unknown) => {
+          fitted = undefined; // another call tries again
+          throw error;
+        });
+        return guarded(await waitedFor(fitted.then((samplers) => samplers.sampler(kind))));
       },
-    },
-    async encode(x, rows) {
+    }),
+    async encode(x, rows, condition) {
       checkOpen();
       checkRows("x", x, rows, size);
+      const given = seesCondition || !conditions ? checkCondition(conditions, condition, rows) : undefined;
       encoder ??= openEncoder();
       const values = () => new Float32Array(rows * latent);
       const normal = { mean: values(), logvar: values() };
-      if (!hasFlow) return { ...(await compute(encoder, x, rows, normal)), code: normal.mean };
-      return compute(encoder, x, rows, { ...normal, code: values() });
+      if (!hasFlow) return { ...(await compute(encoder, x, rows, normal, given)), code: normal.mean };
+      return compute(encoder, x, rows, { ...normal, code: values() }, given);
     },
-    async decode(z, rows) {
+    async decode(z, rows, condition) {
       checkOpen();
       checkRows("z", z, rows, latent);
+      const given = checkCondition(conditions, condition, rows);
       decoder ??= openDecoder();
-      return (await compute(decoder, z, rows, { x: new Float32Array(rows * size) })).x;
+      return (await compute(decoder, z, rows, { x: new Float32Array(rows * size) }, given)).x;
     },
     async close() {
       if (closed) return;
@@ -124,13 +167,28 @@ export function inference(
       const opened = await Promise.allSettled([encoder, decoder]);
       await Promise.all(opened.map((network) => network.status === "fulfilled" && network.value?.release()));
       await prior.release();
+      await (await fitted)?.release();
       await sharing?.close();
     },
   };
 }
 
+/** Refuses conditions where the model has none, and their want where it has. */
+function checkCondition(conditions: Conditions | undefined, given: Float32Array | undefined, rows: number) {
+  if (!conditions) {
+    if (given === undefined) return undefined;
+    throw new UsageError("condition: the model is not conditional, and takes none; leave it out");
+  }
+  if (!given)
+    throw new UsageError(
+      `condition: the model is conditional on ${conditions.texts.join(", ")}; hand over what model.conditions.encode(given, rows, "given") makes of values for these`,
+    );
+  checkRows("condition", given, rows, conditions.width);
+  return given;
+}
+
 /** Refuses what are no rows of so many finite numbers; x may be grey levels. */
-function checkRows(name: "x" | "z", values: RowValues, rows: number, width: number): void {
+function checkRows(name: "x" | "z" | "condition", values: RowValues, rows: number, width: number): void {
   if (!(values instanceof Float32Array || (name === "x" && values instanceof Uint8Array))) {
     const grey = name === "x" ? " or a Uint8Array of grey levels" : "";
     throw new DataError(`${name}: expected a Float32Array${grey}, rows of ${width} values, got ${show(values)}`);

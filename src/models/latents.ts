@@ -16,9 +16,11 @@ export interface LatentsContext {
   readonly root: Scope;
   readonly event: readonly number[];
   readonly latent: number;
-  /** The encoder: (rows, ...event) → (rows, features). */
-  readonly encode: (x: Tensor) => Tensor;
+  /** The encoder: (rows, ...event) → (rows, features), given a condition where it sees one. */
+  readonly encode: (x: Tensor, condition?: Tensor) => Tensor;
   readonly features: number;
+  /** Numbers of the model's condition; 0 for none. */
+  readonly condition: number;
   /** Examples of the training data (count, ...event), for what starts at them; absent when a saved model is loaded. */
   readonly examples?: ((count: number) => Float32Array) | undefined;
 }
@@ -33,22 +35,28 @@ export interface Latents {
   priorOf(head: Named): Prior;
 }
 
+/** The same before a condition is given: (rows, condition), undefined for a model without one. */
+export interface OpenLatents extends Pick<Latents, "posteriorOf" | "priorOf"> {
+  posteriorHead(x: Tensor, condition: Tensor | undefined): PosteriorHead;
+  priorHead(condition: Tensor | undefined): Named;
+}
+
 /** Declares the parameters of a posterior. */
 export type PosteriorPart = (
   config: LatentsConfig["posterior"],
   context: LatentsContext,
-) => Pick<Latents, "posteriorHead" | "posteriorOf">;
+) => Pick<OpenLatents, "posteriorHead" | "posteriorOf">;
 /** Declares those of a prior; a VampPrior is made of the posterior. */
 export type PriorPart = (
-  config: LatentsConfig["prior"],
+  config: Pick<LatentsConfig, "prior" | "condition">,
   context: LatentsContext,
   posterior: ReturnType<PosteriorPart>,
-) => Pick<Latents, "priorHead" | "priorOf">;
+) => Pick<OpenLatents, "priorHead" | "priorOf">;
 
 const usualPosterior: PosteriorPart = (_config, { root, features, latent, encode }) => {
   const head = posteriorHead(root.at("encoder.posterior"), features, latent);
   return {
-    posteriorHead: (x) => head(encode(x)),
+    posteriorHead: (x, condition) => head(encode(x, condition)),
     posteriorOf: ({ mean, logvar }) => diagonalPosterior(normal(mean, logvar)),
   };
 };
@@ -61,26 +69,25 @@ const usualPrior: PriorPart = (_config, { latent }) => ({
 let loaded: { readonly posterior: PosteriorPart; readonly prior: PriorPart } | undefined;
 
 const usual = {
-  posterior: ({ covariance, flow }: LatentsConfig["posterior"]) => covariance === "diagonal" && flow === null,
-  prior: ({ kind }: LatentsConfig["prior"]) => kind === "standard-normal",
+  posterior: ({ posterior: { covariance, flow } }: LatentsConfig) => covariance === "diagonal" && flow === null,
+  prior: ({ prior: { kind }, condition }: LatentsConfig) => kind === "standard-normal" && !condition?.prior,
 };
 
 /** Loads the code that a config's posterior and prior need. */
 export async function loadLatents(config: LatentsConfig): Promise<void> {
-  if (!(usual.posterior(config.posterior) && usual.prior(config.prior)))
-    loaded ??= (await import("./loaded-latents.ts")).loadedLatents;
+  if (!(usual.posterior(config) && usual.prior(config))) loaded ??= (await import("./loaded-latents.ts")).loadedLatents;
 }
 
 /**
  * The posterior and the prior that a config names.
  * @throws UsageError for what is not loaded, or what the posterior or the prior refuses
  */
-export function buildLatents(config: LatentsConfig, context: LatentsContext): Latents {
+export function buildLatents(config: LatentsConfig, context: LatentsContext): OpenLatents {
   const part = <Name extends "posterior" | "prior">(name: Name, own: NonNullable<typeof loaded>[Name]) => {
-    if (usual[name](config[name] as never)) return own;
+    if (usual[name](config)) return own;
     if (loaded) return loaded[name];
     throw new UsageError(`model.${name}: its code is not loaded; await loadParts(model) before the model is built`);
   };
   const posterior = part("posterior", usualPosterior)(config.posterior, context);
-  return { ...posterior, ...part("prior", usualPrior)(config.prior, context, posterior) };
+  return { ...posterior, ...part("prior", usualPrior)(config, context, posterior) };
 }

@@ -2,14 +2,16 @@ import type { FlowConfig } from "../config.latents.ts";
 import { flowPosterior, flowPrior } from "../distributions/flow.ts";
 import { standardPrior } from "../distributions/latent.ts";
 import { mixturePrior } from "../distributions/mixture.ts";
+import { normal } from "../distributions/normal.ts";
+import { normalPrior } from "../distributions/normal-prior.ts";
 import { posteriorOf } from "../distributions/posterior.ts";
+import type { Flow } from "../graph/flow.ts";
 import { inverseAutoregressiveFlow, maskedAutoregressiveFlow } from "../nn/autoregressive.ts";
 import { couplingFlow } from "../nn/coupling.ts";
-import type { Flow } from "../nn/flows.ts";
 import { posteriorHead } from "../nn/latent.ts";
 import type { Scope } from "../nn/parameters.ts";
 import { planarFlow } from "../nn/planar.ts";
-import { mixtureParameters, pseudoInputs } from "../nn/prior.ts";
+import { conditionalNormal, mixtureParameters, pseudoInputs } from "../nn/prior.ts";
 import type { PosteriorPart, PriorPart } from "./latents.ts";
 
 /* The posteriors and priors beside the usual ones: their code is loaded when a config names one of them. */
@@ -44,8 +46,8 @@ const posterior: PosteriorPart = ({ covariance, flow }, { root, features, latent
   const head = posteriorHead(scope, features, latent, { covariance, context });
   const mapped = flow && posteriorFlow(scope.at("flow"), latent, flow, planar ? features : context);
   return {
-    posteriorHead(x) {
-      const seen = encode(x);
+    posteriorHead(x, condition) {
+      const seen = encode(x, condition);
       return { ...head(seen), ...(planar ? { context: seen } : {}) };
     },
     posteriorOf(given) {
@@ -55,9 +57,16 @@ const posterior: PosteriorPart = ({ covariance, flow }, { root, features, latent
   };
 };
 
-const prior: PriorPart = (config, context, { posteriorHead: headOf }) => {
+const prior: PriorPart = ({ prior: config, condition }, context, { posteriorHead: headOf }) => {
   const { root, latent, event, examples } = context;
   const scope = root.at("prior");
+  if (condition?.prior) {
+    const layer = conditionalNormal(scope, context.condition, latent);
+    return {
+      priorHead: (given) => layer(given!),
+      priorOf: ({ mean, logvar }) => normalPrior(normal(mean!, logvar!)),
+    };
+  }
   switch (config.kind) {
     case "standard-normal":
       return { priorHead: () => ({}), priorOf: () => standardPrior(latent) };
@@ -70,7 +79,7 @@ const prior: PriorPart = (config, context, { posteriorHead: headOf }) => {
       const inputs = pseudoInputs(scope, components, event, start === "data" ? examples?.(components) : undefined);
       return {
         priorHead() {
-          const { mean, logvar } = headOf(inputs);
+          const { mean, logvar } = headOf(inputs, undefined); // an encoder that sees a condition is refused
           return { mean, logvar };
         },
         priorOf: ({ mean, logvar }) => mixturePrior({ mean: mean!, logvar: logvar! }),
@@ -80,7 +89,7 @@ const prior: PriorPart = (config, context, { posteriorHead: headOf }) => {
     case "maf": {
       const make = config.kind === "maf" ? maskedAutoregressiveFlow : couplingFlow;
       const flow = make(scope, latent, networkOf(config));
-      return { priorHead: () => ({}), priorOf: () => flowPrior(flow, latent) };
+      return { priorHead: () => ({}), priorOf: () => flowPrior(flow, standardPrior(latent)) };
     }
   }
 };

@@ -15,8 +15,8 @@ interface NetworkPart<Own extends NetworkConfig> {
   readonly events?: { readonly axes: readonly number[]; readonly text: string; readonly otherwise: string };
   /** The config with what the shape of the examples decides filled in. */
   complete(config: Own, event: readonly number[], role: Role): Own;
-  /** Of a complete config. `key` is where the config names the network, for messages. */
-  encoder(scope: Scope, event: readonly number[], config: Own, key: string): EncoderNetwork;
+  /** Of a complete config. `key` is where the config names the network, for messages; `condition` is that many numbers. */
+  encoder(scope: Scope, event: readonly number[], config: Own, key: string, condition: number): EncoderNetwork;
   decoder(scope: Scope, latent: number, event: readonly number[], config: Own, key: string): DecoderNetwork;
   /** Its layers before the dense ones, in a few words. */
   text(config: Own): string;
@@ -54,7 +54,8 @@ function windowed<Own extends ConvConfig | Conv1dConfig>(
       const suitable = suitableLayers(event.slice(0, series ? 1 : 2));
       return { ...config, layers: config.layers ?? (role === "encoder" ? suitable : suitable.toReversed()) };
     },
-    encoder: (scope, event, config, key) => loaded().convEncoder(scope, event, optionsOf(config), refusal(key)),
+    encoder: (scope, event, config, key, condition) =>
+      loaded().convEncoder(scope, event, optionsOf(config), refusal(key), condition),
     decoder: (scope, latent, event, config, key) =>
       loaded().convDecoder(scope, latent, event, optionsOf(config), refusal(key)),
     text({ kind, layers }) {
@@ -71,7 +72,7 @@ function windowed<Own extends ConvConfig | Conv1dConfig>(
 const parts: { readonly [Kind in NetworkKind]: NetworkPart<Extract<NetworkConfig, { kind: Kind }>> } = {
   mlp: {
     complete: (config) => config,
-    encoder: (scope, event, config) => denseEncoder(scope, event, builtOf(config)),
+    encoder: (scope, event, config, _key, condition) => denseEncoder(scope, event, builtOf(config), condition),
     decoder: (scope, latent, event, config) => denseDecoder(scope, latent, event, builtOf(config)),
     text: () => "",
   },
@@ -90,8 +91,8 @@ const parts: { readonly [Kind in NetworkKind]: NetworkPart<Extract<NetworkConfig
       const suitable = suitableChannels(event);
       return { ...config, channels: config.channels ?? (role === "encoder" ? suitable : suitable.toReversed()) };
     },
-    encoder: (scope, event, config, key) =>
-      loaded().residualEncoder(scope, event, levelsOf(config), levelRefusal(key, event)),
+    encoder: (scope, event, config, key, condition) =>
+      loaded().residualEncoder(scope, event, levelsOf(config), levelRefusal(key, event), condition),
     decoder: (scope, latent, event, config, key) =>
       loaded().residualDecoder(scope, latent, event, levelsOf(config), levelRefusal(key, event)),
     text({ channels, blocks, bottleneck, normalization, sampling }) {
@@ -103,10 +104,15 @@ const parts: { readonly [Kind in NetworkKind]: NetworkPart<Extract<NetworkConfig
   },
 };
 
-/** The network of q(z|x), but for its last layer. */
-export function encoderNetwork(scope: Scope, event: readonly number[], config: NetworkConfig): EncoderNetwork {
+/** The network of q(z|x), but for its last layer. @param condition numbers of a condition that it sees */
+export function encoderNetwork(
+  scope: Scope,
+  event: readonly number[],
+  config: NetworkConfig,
+  condition = 0,
+): EncoderNetwork {
   checkEvent(config, event, "model.encoder");
-  return partOf(config).encoder(scope, event, completed(config, event, "encoder"), "model.encoder");
+  return partOf(config).encoder(scope, event, completed(config, event, "encoder"), "model.encoder", condition);
 }
 
 /** The network of p(x|z), but for its last layer. */

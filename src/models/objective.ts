@@ -1,11 +1,7 @@
 import { eventLogProb } from "../distributions/distribution.ts";
-import type { Posterior, Prior } from "../distributions/latent.ts";
-import { UsageError } from "../errors.ts";
+import { closedKl, type Posterior, type Prior } from "../distributions/latent.ts";
 import { abs, add, div, mul, neg, sub } from "../graph/ops/arithmetic.ts";
-import { softmax } from "../graph/ops/axis.ts";
-import { logsumexp } from "../graph/ops/reduce.ts";
-import { scaleGradient } from "../graph/ops/stochastic.ts";
-import { reshape, stopGradient, sum } from "../graph/ops/structure.ts";
+import { sum } from "../graph/ops/structure.ts";
 import { sameShape } from "../graph/shape.ts";
 import { shapeError, type Tensor } from "../graph/tensor.ts";
 import type { Vae } from "./vae.ts";
@@ -17,6 +13,18 @@ export interface Terms {
   readonly rateNats: Tensor;
 }
 
+/** Terms of each example: (batch). */
+export interface ExampleTerms extends Terms {
+  /** The bound of several draws, of an importance-weighted objective. */
+  readonly negIwaeNats?: Tensor;
+}
+
+/** A batch with its posterior and its draws of z: (batch, latent). */
+export interface Coded extends Terms {
+  readonly posterior: Posterior;
+  readonly z: Tensor;
+}
+
 /**
  * Negative ELBO of Kingma & Welling (2014), eq. 7, in nats.
  * @param x (batch, ...event)
@@ -24,15 +32,20 @@ export interface Terms {
  * @param mask (batch, ...event): 1 where x is observed and 0 where it is missing, and x then any finite
  *   number; default all observed
  */
-export function negElbo(vae: Vae, x: Tensor, noise: Tensor, mask?: Tensor): Terms & { readonly posterior: Posterior } {
+export function negElbo(vae: Vae, x: Tensor, noise: Tensor, mask?: Tensor): Terms & Pick<Coded, "posterior"> {
+  const { z: _, ...terms } = coded(vae, x, noise, mask);
+  return terms;
+}
+
+/** As negElbo, with the draws. */
+export function coded(vae: Vae, x: Tensor, noise: Tensor, mask?: Tensor): Coded {
   const posterior = vae.posterior(x);
   const { z, logProb } = posterior.draw(noise); // z = μ + σ·ε   (batch, latent), and log q(z|x)
   const likelihood = vae.decode(z); // p(x|z)   (batch, ...event)
   const distortionNats = neg(eventLogProb(likelihood, x, vae.event.length, mask)); // (batch)
   const prior = vae.prior();
-  const closed = prior.kind === "standard" ? posterior.klStandard?.() : undefined;
-  const rateNats = closed ?? sub(logProb, prior.logProb(z)); // KL(q(z|x) ‖ p(z)), or its estimate by the draw   (batch)
-  return { negElboNats: add(distortionNats, rateNats), distortionNats, rateNats, posterior };
+  const rateNats = closedKl(posterior, prior) ?? sub(logProb, prior.logProb(z)); // KL(q(z|x) ‖ p(z)), or its estimate by the draw   (batch)
+  return { negElboNats: add(distortionNats, rateNats), distortionNats, rateNats, posterior, z };
 }
 
 /**
@@ -94,10 +107,11 @@ export interface DrawnTerms {
  */
 export function drawnTerms(vae: Vae, posterior: Posterior, prior: Prior, x: Tensor, noise: Tensor): DrawnTerms {
   const { z, logProb } = posterior.draw(noise);
-  return termsOf(vae, prior, x, z, logProb);
+  return termsOfDraws(vae, prior, x, z, logProb);
 }
 
-function termsOf(vae: Vae, prior: Prior, x: Tensor, z: Tensor, logProb: Tensor): DrawnTerms {
+/** The same of given draws z (k, batch, latent) and their log q(z|x) (k, batch). */
+export function termsOfDraws(vae: Vae, prior: Prior, x: Tensor, z: Tensor, logProb: Tensor): DrawnTerms {
   const logLikelihood = eventLogProb(vae.decode(z), x, vae.event.length); // (k, batch)
   const logPrior = prior.logProb(z);
   return {
@@ -105,34 +119,4 @@ function termsOf(vae: Vae, prior: Prior, x: Tensor, z: Tensor, logProb: Tensor):
     rateNats: sub(logProb, logPrior),
     logWeights: sub(add(logLikelihood, logPrior), logProb),
   };
-}
-
-/**
- * As drawnTerms, with the doubly reparameterized gradient of the encoder (Tucker et al. 2019, eq. 8): log q is
- * differentiated by z alone, and what reaches each draw is multiplied by its share of the weights once more, so that Σ w̃²
- * stands where Σ w̃ stood. The decoder's gradient is the usual one.
- * @throws UsageError for a posterior with a flow: its weights are in log q(z|x) beside the head, and are not held
- */
-export function doublyReparameterized(vae: Vae, x: Tensor, noise: Tensor): DrawnTerms {
-  const head = vae.posteriorHead(x);
-  const { z, logProb } = vae.posteriorOf(head).draw(noise);
-  const held = vae.posteriorOf(
-    Object.fromEntries(
-      Object.entries(head).map(([name, value]) => [name, stopGradient(value)]),
-    ) as unknown as typeof head,
-  );
-  if (held.flowed || !held.logProb)
-    throw new UsageError(
-      'objective.gradient: "dreg" is for posteriors without a flow, and this one has one; take "reparameterized"',
-    );
-  const prior = vae.prior();
-  const { logWeights } = termsOf(vae, prior, x, z, logProb); // lowered once, with the terms below
-  const shares = softmax(logWeights, 0);
-  const scaled = scaleGradient(z, reshape(shares, [...shares.shape, 1]));
-  return termsOf(vae, prior, x, scaled, held.logProb(scaled));
-}
-
-/** Log of the mean of k weights: (k, batch) → (batch). */
-export function logMeanExp(logWeights: Tensor): Tensor {
-  return sub(logsumexp(logWeights, [0]), Math.log(logWeights.shape[0] as number));
 }

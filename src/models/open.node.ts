@@ -6,7 +6,8 @@ import { directoryStorage, kindOfPlace } from "../storage/directory.node.ts";
 import type { Storage } from "../storage/storage.ts";
 import { type Inference, inference } from "./inference.ts";
 import { loadModel, type PortableModel } from "./portable.ts";
-import { type RunRecord, readRecord } from "./record.ts";
+import { readRecord } from "./read-record.ts";
+import type { RunRecord } from "./record.ts";
 import { rowThreads } from "./row-pool.node.ts";
 
 /** A run's trained model, and where it came from. */
@@ -35,6 +36,8 @@ export async function openRun(run: string, options: { readonly threads?: number 
   const record = await readRecord(storage);
   const backend = await cpuBackend(options.threads);
   // Threads have rows each; within operators there is one, so that a row's last bits do not depend on their number.
-  const used = inference(model, await cpuBackend(1), rowThreads(backend.threads));
+  const used = inference(model, await cpuBackend(1), rowThreads(backend.threads), async (own) =>
+    (await import("./run-samplers.ts")).runSamplers(storage, model, own),
+  );
   return { ...model, ...used, storage, backend, record, source: record?.data.source ?? undefined };
 }

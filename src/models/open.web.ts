@@ -3,7 +3,8 @@ import { webBackend } from "../runtime/ort.web.ts";
 import { opfsStorage } from "../storage/opfs.web.ts";
 import { type Inference, inference } from "./inference.ts";
 import { loadModel, type PortableModel } from "./portable.ts";
-import { type RunRecord, readRecord } from "./record.ts";
+import { readRecord } from "./read-record.ts";
+import type { RunRecord } from "./record.ts";
 
 /** A run's trained model, ready for use. */
 export interface OpenRun extends Inference, PortableModel {
@@ -19,5 +20,8 @@ export async function load(run: string, options: WebOptions = {}): Promise<OpenR
   const storage = opfsStorage(run);
   const model = await loadModel(storage);
   const record = await readRecord(storage);
-  return { ...model, ...inference(model, await webBackend(options)), record };
+  const used = inference(model, await webBackend(options), undefined, async (own) =>
+    (await import("./run-samplers.ts")).runSamplers(storage, model, own),
+  );
+  return { ...model, ...used, record };
 }

@@ -1,4 +1,5 @@
 import type { Config } from "../config.ts";
+import { loadConditions } from "./conditions.ts";
 import { loadLatents } from "./latents.ts";
 import { loadLikelihood } from "./likelihood.ts";
 import { loadNetworks } from "./networks.ts";
@@ -9,6 +10,11 @@ import { loadNetworks } from "./networks.ts";
  * @throws UsageError for a likelihood that is not there
  */
 export async function loadParts(config: Config["model"]): Promise<void> {
-  const { encoder, decoder, likelihood } = config;
-  await Promise.all([loadNetworks([encoder.kind, decoder.kind]), loadLikelihood(likelihood.kind), loadLatents(config)]);
+  const { encoder, decoder, likelihood, condition } = config;
+  await Promise.all([
+    loadNetworks([encoder.kind, decoder.kind]),
+    loadLikelihood(likelihood.kind),
+    loadLatents(config),
+    loadConditions(condition),
+  ]);
 }

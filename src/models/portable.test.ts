@@ -2,9 +2,11 @@ import { expect, test, vi } from "vitest";
 import { parseConfig } from "../config.ts";
 import { RunError } from "../errors.ts";
 import { memoryStorage } from "../storage/memory.ts";
-import { decodeSafetensors, encodeSafetensors } from "../storage/safetensors.ts";
+import { decodeSafetensors } from "../storage/safetensors.ts";
+import { encodeSafetensors } from "../storage/safetensors-encode.ts";
 import type { Storage } from "../storage/storage.ts";
-import { loadModel, saveModel } from "./portable.ts";
+import { loadModel } from "./portable.ts";
+import { saveModel } from "./save-model.ts";
 import { buildVae } from "./vae.ts";
 
 const config = parseConfig({ model: { latent: 1, encoder: { hidden: [] }, decoder: { hidden: [] } } }, "test");

@@ -1,49 +1,20 @@
 import * as z from "zod/mini";
-import type { Config } from "../config.ts";
 import { RunError } from "../errors.ts";
-import { decodeSafetensors, encodeSafetensors, type NamedArray } from "../storage/safetensors.ts";
+import { decodeSafetensors } from "../storage/safetensors.ts";
+import type { NamedArray } from "../storage/safetensors-encode.ts";
 import type { Storage } from "../storage/storage.ts";
+import { readConditions } from "./conditions.ts";
 import { checkShape, readJson } from "./json-file.ts";
 import { loadParts } from "./parts.ts";
-import { configIn } from "./record.ts";
+import { configIn } from "./read-record.ts";
+import { files, type ModelDescription, sha256 } from "./save-model.ts";
 import { buildVae, type Vae } from "./vae.ts";
-
-/** What a model file says besides its weights. Data, never code. */
-export interface ModelDescription {
-  readonly format: "vaekit-model";
-  /** 1 had the weights of hidden dense layers the other way round. */
-  readonly version: 2;
-  readonly event: readonly number[];
-  readonly config: Config;
-  /** SHA-256 of the weights' file in hexadecimal: the two files belong together. */
-  readonly weightsSha256: string;
-  /** Where the weights come from. */
-  readonly trained: { readonly epoch: number; readonly step: number; readonly data: string; readonly dataName: string };
-}
 
 export interface PortableModel {
   readonly description: ModelDescription;
   readonly vae: Vae;
   /** By path. */
   readonly weights: Readonly<Record<string, Float32Array>>;
-}
-
-const files = { description: "model/model.json", weights: "model/weights.safetensors" } as const;
-
-/** Writes the portable model: model/model.json and model/weights.safetensors, the description last. */
-export async function saveModel(
-  storage: Storage,
-  description: Omit<ModelDescription, "weightsSha256">,
-  vae: Vae,
-  weights: Readonly<Record<string, Float32Array>>,
-): Promise<void> {
-  const tensors = new Map<string, NamedArray>(
-    vae.parameters.map(({ path, shape }) => [path, { shape, data: weights[path]! }]),
-  );
-  const bytes = encodeSafetensors(tensors, { format: description.format });
-  await storage.write(files.weights, bytes);
-  const complete: ModelDescription = { ...description, weightsSha256: await sha256(bytes) };
-  await storage.write(files.description, `${JSON.stringify(complete, null, 2)}\n`);
 }
 
 /** How often a pair of files from two moments is read again, and milliseconds in between. */
@@ -89,7 +60,8 @@ async function loadPair(storage: Storage): Promise<PortableModel | undefined> {
   const description = parseDescription(new TextDecoder().decode(await storage.read(files.description)), file);
   const { model } = description.config;
   await loadParts(model);
-  const vae = buildVae(model, description.event);
+  const conditions = readConditions(model.condition, description.conditions, file, damaged);
+  const vae = buildVae(model, description.event, undefined, conditions);
   const weightsFile = `${storage.location}/${files.weights}`;
   const bytes = await storage.read(files.weights);
   const { tensors } = decodeSafetensors(bytes, weightsFile);
@@ -134,6 +106,7 @@ const descriptionSchema = z.object({
   version: z.literal(2),
   event: z.array(z.int().check(z.minimum(1))).check(z.minLength(1)),
   config: z.unknown(),
+  conditions: z.optional(z.unknown()),
   weightsSha256: z.string(),
   trained: z.object({
     epoch: z.int().check(z.minimum(0)),
@@ -143,8 +116,10 @@ const descriptionSchema = z.object({
   }),
 });
 
+const damaged = `the file is damaged; ${rewrite}`;
+
 function parseDescription(text: string, file: string): ModelDescription {
-  const mend = `the file is damaged; ${rewrite}`;
+  const mend = damaged;
   const value = readJson(text, file, mend);
   const { format, version } = (value ?? {}) as { readonly format?: unknown; readonly version?: unknown };
   if (format !== "vaekit-model")
@@ -158,10 +133,6 @@ function parseDescription(text: string, file: string): ModelDescription {
       `${file}: written by a later version of vaekit (format version ${JSON.stringify(version)}, this one reads 2); upgrade vaekit`,
     );
   const description = checkShape(value, descriptionSchema, file, mend);
-  return { ...description, config: configIn(description.config, file) };
-}
-
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>);
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  // Conditions are checked when their code is there.
+  return { ...(description as ModelDescription), config: configIn(description.config, file) };
 }

@@ -1,10 +1,11 @@
+import type { Flow, InvertibleFlow } from "../graph/flow.ts";
 import { softplus } from "../graph/ops/activation.ts";
 import { add, mul, neg, sub } from "../graph/ops/arithmetic.ts";
 import { exp, sigmoid } from "../graph/ops/functions.ts";
 import { splitEvenly } from "../graph/ops/join.ts";
 import { expand, reshape, sum } from "../graph/ops/structure.ts";
 import { constant, type Tensor } from "../graph/tensor.ts";
-import { checkFlow, composed, type Flow, type FlowOptions, type InvertibleFlow, logScale } from "./flows.ts";
+import { checkFlow, composed, type FlowOptions, logScale } from "./flows.ts";
 import { made } from "./masked.ts";
 import { type Scope, zeros } from "./parameters.ts";
 

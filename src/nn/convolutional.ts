@@ -3,7 +3,17 @@ import type { Pair } from "../graph/ops/window.ts";
 import { labelled } from "../graph/tensor.ts";
 import { conv, convTranspose } from "./conv.ts";
 import { activated, dense, type Initialization, mlp, type Nonlinearity, nonlinear } from "./dense.ts";
-import { both, type FeatureMap, imageHead, imageOf, imagesOf, seriesOf, sizeOf, type Two } from "./images.ts";
+import {
+  besideImages,
+  both,
+  type FeatureMap,
+  imageHead,
+  imageOf,
+  imagesOf,
+  seriesOf,
+  sizeOf,
+  type Two,
+} from "./images.ts";
 import { type DecoderNetwork, type EncoderNetwork, headInitialization } from "./networks.ts";
 import type { Scope } from "./parameters.ts";
 
@@ -93,15 +103,18 @@ const evenly = (total: number): Two => [Math.floor(total / 2), Math.ceil(total /
 /**
  * Convolutions, then dense layers: (rows, ...event) → (rows, features).
  * Declares `layers.i` and `hidden.i`.
+ * @param condition numbers of a condition, which stand beside the image: see `besideImages`
  */
 export function convEncoder(
   scope: Scope,
   event: readonly number[],
   { layers, series = false, hidden, activation, initialization }: ConvNetworkOptions,
   refuse: RefuseLayer,
+  condition = 0,
 ): EncoderNetwork {
   const image = mapOf(event, series);
-  const steps = stepsFrom(image, series, layers, refuse);
+  const seen = { ...image, channels: image.channels + condition };
+  const steps = stepsFrom(seen, series, layers, refuse);
   const gated = activation === "gate";
   const convolutions = steps.map(({ larger, smaller, window }, i) =>
     conv(scope.at(`layers.${i}`), larger.channels, smaller.channels, { ...window, initialization, gated }),
@@ -109,7 +122,7 @@ export function convEncoder(
   const maps = activated(scope, "layers", convolutions, activation);
   const flat = sizeOf(steps.at(-1)!.smaller);
   const { layer, features } = mlp(scope, flat, { hidden, activation, initialization });
-  return { features, apply: (x) => layer(reshape(maps(imagesOf(x, image)), [x.shape[0]!, flat])) };
+  return { features, apply: (x, c) => layer(reshape(maps(besideImages(imagesOf(x, image), c)), [x.shape[0]!, flat])) };
 }
 
 /**

@@ -1,10 +1,11 @@
+import type { InvertibleFlow } from "../graph/flow.ts";
 import { add, mul, neg, sub } from "../graph/ops/arithmetic.ts";
 import { exp } from "../graph/ops/functions.ts";
 import { concat, split, splitEvenly } from "../graph/ops/join.ts";
 import { sum } from "../graph/ops/structure.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { dense, mlp } from "./dense.ts";
-import { checkFlow, composed, type FlowOptions, type InvertibleFlow, logScale } from "./flows.ts";
+import { checkFlow, composed, type FlowOptions, logScale } from "./flows.ts";
 import { type Scope, zeros } from "./parameters.ts";
 
 /**

@@ -20,7 +20,8 @@ export type Nonlinearity = Activation | "gate";
 export const beforeGate = (features: number, gated: boolean): number => (gated ? 2 * features : features);
 
 /** An activation of x, or the gate a·σ(b) of the halves a and b of an axis of x (Dauphin et al. 2017, eq. 1). */
-export function nonlinear(x: Tensor, nonlinearity: Nonlinearity, axis: number): Tensor {
+export function nonlinear(x: Tensor, nonlinearity: Nonlinearity | Layer, axis: number): Tensor {
+  if (typeof nonlinearity === "function") return nonlinearity(x);
   if (nonlinearity !== "gate") return activations[nonlinearity](x);
   const [a, b] = splitEvenly(x, axis, 2) as [Tensor, Tensor];
   return mul(a, sigmoid(b));
@@ -67,7 +68,8 @@ export function dense(
 
 export interface MlpOptions {
   readonly hidden: readonly number[];
-  readonly activation: Nonlinearity;
+  /** By name, or any function of each element alone. */
+  readonly activation: Nonlinearity | Layer;
   readonly initialization: Initialization;
 }
 

@@ -2,13 +2,14 @@ import { describe, expect, test } from "vitest";
 import { draws, generic, initial, logDeterminant } from "../../test/latent.ts";
 import { differences, evaluate, furthest, type Run, runner } from "../../test/numeric.ts";
 import { ShapeError, UsageError } from "../errors.ts";
+import type { Flow } from "../graph/flow.ts";
 import { grad } from "../graph/grad.ts";
 import { add, mul } from "../graph/ops/arithmetic.ts";
 import { reshape, sum } from "../graph/ops/structure.ts";
 import { constant, input, type Tensor } from "../graph/tensor.ts";
 import { inverseAutoregressiveFlow, maskedAutoregressiveFlow } from "./autoregressive.ts";
 import { couplingFlow } from "./coupling.ts";
-import type { Flow, FlowOptions } from "./flows.ts";
+import type { FlowOptions } from "./flows.ts";
 import { parameterTree, type Scope } from "./parameters.ts";
 import { planarFlow } from "./planar.ts";
 

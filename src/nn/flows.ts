@@ -1,4 +1,5 @@
 import { UsageError } from "../errors.ts";
+import type { Flow, Through } from "../graph/flow.ts";
 import { add, mul } from "../graph/ops/arithmetic.ts";
 import { tanh } from "../graph/ops/functions.ts";
 import { checkOptions, type OptionNames } from "../graph/ops/options.ts";
@@ -12,23 +13,6 @@ import type { Scope } from "./parameters.ts";
  * Normalizing flows: invertible maps of latent vectors whose Jacobian has a determinant that is cheap to compute. A flow
  * may see a context, features of the row that z belongs to, such as those of an encoder.
  */
-
-/** Where a flow takes z, and the log-determinant of its Jacobian there: (..., d) and (...). */
-export interface Mapped {
-  readonly z: Tensor;
-  readonly logDet: Tensor;
-}
-
-/** @param context (rows, features) for z (rows, d) or (k, rows, d); given exactly where the flow was made with one */
-type Through = (z: Tensor, context?: Tensor) => Mapped;
-
-export interface Flow {
-  readonly forward: Through;
-  /** The inverse of `forward` and the log-determinant of its Jacobian; absent where there is no exact one. */
-  readonly inverse?: Through;
-}
-
-export type InvertibleFlow = Required<Flow>;
 
 /** What flows made of networks have in common. */
 export interface FlowOptions {

@@ -1,6 +1,8 @@
-import { add } from "../graph/ops/arithmetic.ts";
+import { add, mul } from "../graph/ops/arithmetic.ts";
+import { concat } from "../graph/ops/join.ts";
 import { reshape } from "../graph/ops/structure.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import type { Dim } from "../graph/shape.ts";
+import { constant, type Tensor } from "../graph/tensor.ts";
 import type { Layer } from "./dense.ts";
 import { type DecoderNetwork, withValues } from "./networks.ts";
 import { type Scope, zeros } from "./parameters.ts";
@@ -31,6 +33,19 @@ export function seriesOf([length, channels = 1]: readonly number[]): FeatureMap 
 /** (rows, ...) → (rows, height, width, channels). */
 export const imagesOf = (x: Tensor, { size, channels }: FeatureMap): Tensor =>
   reshape(x, [x.shape[0]!, ...size, channels]);
+
+/**
+ * Images with a condition beside them: (rows, height, width, channels) → (rows, height, width, channels + condition). Each
+ * number of the condition is a channel that is the same at every pixel, since a window sees what lies at its place alone;
+ * so every convolution, the first one too, can look for other things under other conditions.
+ * @param condition (rows, condition)
+ */
+export function besideImages(images: Tensor, condition: Tensor | undefined): Tensor {
+  if (!condition) return images;
+  const [rows, height, width] = images.shape as readonly [Dim, number, number, number];
+  const ones = constant(new Float64Array(height * width).fill(1), [height, width, 1]);
+  return concat([images, mul(reshape(condition, [rows, 1, 1, condition.shape[1]!]), ones)], 3);
+}
 
 /**
  * A decoder's last layer.

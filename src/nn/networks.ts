@@ -1,3 +1,4 @@
+import { concat } from "../graph/ops/join.ts";
 import { reshape } from "../graph/ops/structure.ts";
 import { type Shape, staticSize } from "../graph/shape.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -12,8 +13,8 @@ import { type Initializer, type Scope, zeros } from "./parameters.ts";
 /** The network of q(z|x), but for its last layer. */
 export interface EncoderNetwork {
   readonly features: number;
-  /** (rows, ...event) → (rows, features). */
-  apply(x: Tensor): Tensor;
+  /** (rows, ...event) → (rows, features). @param condition (rows, condition), of a network that was made for one */
+  apply(x: Tensor, condition?: Tensor): Tensor;
 }
 
 /** A decoder's last layer: (rows, features) → the given shape, which is (..., ...event) with `rows` rows in its lead. */
@@ -46,12 +47,20 @@ export interface DecoderNetwork {
 /** How last layers start: their outputs are small, so that the bias says where training begins. */
 export const headInitialization: Initialization = "glorot";
 
-/** Dense layers of the flattened example. */
-export function denseEncoder(scope: Scope, event: readonly number[], options: MlpOptions): EncoderNetwork {
+/** Dense layers of the flattened example, and of so many numbers of a condition beside it. */
+export function denseEncoder(
+  scope: Scope,
+  event: readonly number[],
+  options: MlpOptions,
+  condition = 0,
+): EncoderNetwork {
   const size = staticSize(event);
-  const { layer, features } = mlp(scope, size, options);
-  return { features, apply: (x) => layer(reshape(x, [x.shape[0]!, size])) };
+  const { layer, features } = mlp(scope, size + condition, options);
+  return { features, apply: (x, c) => layer(beside(reshape(x, [x.shape[0]!, size]), c)) };
 }
+
+/** Features with those of a condition beside them, if there is one: (rows, features) → (rows, features + condition). */
+export const beside = (x: Tensor, condition: Tensor | undefined): Tensor => (condition ? concat([x, condition], 1) : x);
 
 /** Dense layers, the last one to the flattened example. */
 export function denseDecoder(

@@ -1,3 +1,4 @@
+import type { Flow } from "../graph/flow.ts";
 import { softplus } from "../graph/ops/activation.ts";
 import { add, div, maximum, mul, square, sub } from "../graph/ops/arithmetic.ts";
 import { log, tanh } from "../graph/ops/functions.ts";
@@ -5,7 +6,7 @@ import type { OptionNames } from "../graph/ops/options.ts";
 import { reshape, sum } from "../graph/ops/structure.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { dense } from "./dense.ts";
-import { checkFlow, composed, type Flow } from "./flows.ts";
+import { checkFlow, composed } from "./flows.ts";
 import { type Scope, zeros } from "./parameters.ts";
 
 export interface PlanarOptions {

@@ -1,7 +1,9 @@
 import { UsageError } from "../errors.ts";
 import { add, clip } from "../graph/ops/arithmetic.ts";
+import { splitEvenly } from "../graph/ops/join.ts";
 import { staticSize } from "../graph/shape.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { labelled, type Tensor } from "../graph/tensor.ts";
+import { dense } from "./dense.ts";
 import { type Initializer, type Scope, zeros } from "./parameters.ts";
 
 /* The parameters that priors learn. In a file of their own, since the code of such priors is loaded when a model has one. */
@@ -20,6 +22,22 @@ export function mixtureParameters(
     mean: scope.parameter("mean", [components, latent], spread),
     logvar: scope.parameter("logvar", [components, latent], zeros),
     logits: scope.parameter("logits", [components], zeros),
+  };
+}
+
+/**
+ * Mean and log-variance of p(z|c), affine in the condition: (rows, condition) → (rows, latent) each (Sohn et al. 2015,
+ * section 3). They start as those of N(0, I) under every condition. Declares a dense layer.
+ */
+export function conditionalNormal(
+  scope: Scope,
+  condition: number,
+  latent: number,
+): (condition: Tensor) => { readonly mean: Tensor; readonly logvar: Tensor } {
+  const layer = dense(scope, condition, 2 * latent, { initialization: zeros });
+  return (c) => {
+    const [mean, logvar] = splitEvenly(layer(c), 1, 2) as [Tensor, Tensor];
+    return { mean: labelled(mean, "mean of p(z|c)"), logvar: labelled(logvar, "log-variance of p(z|c)") };
   };
 }
 

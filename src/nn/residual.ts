@@ -6,7 +6,7 @@ import { reshape } from "../graph/ops/structure.ts";
 import { labelled } from "../graph/tensor.ts";
 import { conv, convTranspose } from "./conv.ts";
 import { type Activation, activations, dense, type Initialization, type Layer, mlp } from "./dense.ts";
-import { both, type FeatureMap, imageHead, imageOf, imagesOf, sizeOf, type Two } from "./images.ts";
+import { besideImages, both, type FeatureMap, imageHead, imageOf, imagesOf, sizeOf, type Two } from "./images.ts";
 import { type DecoderNetwork, type EncoderNetwork, headInitialization } from "./networks.ts";
 import { groupNorm } from "./normalization.ts";
 import { weightNormalized } from "./normalization-weight.ts";
@@ -143,16 +143,18 @@ function levelsFrom(image: FeatureMap, channels: readonly number[], refuse: Refu
  * A 3×3 convolution, levels of blocks, then dense layers: (rows, height, width) or (rows, height, width, channels) →
  * (rows, features). The first block of a level takes the channels of the level before. Declares `stem`,
  * `levels.i.down`, `levels.i.blocks.j`, `normalization` and `hidden.i`.
+ * @param condition numbers of a condition, which stand beside the image: see `besideImages`
  */
 export function residualEncoder(
   scope: Scope,
   event: readonly number[],
   options: ResidualOptions,
   refuse: RefuseLevels,
+  condition = 0,
 ): EncoderNetwork {
   const image = imageOf(event);
   const levels = levelsFrom(image, options.channels, refuse);
-  const stem = conv(weightsAt(scope.at("stem"), options), image.channels, levels[0]!.channels, {
+  const stem = conv(weightsAt(scope.at("stem"), options), image.channels + condition, levels[0]!.channels, {
     kernel: windowFor(image),
     padding: "same",
     initialization: "lecun",
@@ -172,8 +174,8 @@ export function residualEncoder(
   const { layer, features } = mlp(scope, sizeOf(last), options);
   return {
     features,
-    apply(x) {
-      const h = labelled(stem(imagesOf(x, image)), scope.path("stem"));
+    apply(x, c) {
+      const h = labelled(stem(besideImages(imagesOf(x, image), c)), scope.path("stem"));
       return layer(reshape(end(chain(layers)(h)), [x.shape[0]!, sizeOf(last)]));
     },
   };

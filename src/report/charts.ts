@@ -1,3 +1,5 @@
+import { furtherTerms } from "../models/objective-table.ts";
+import { termNames } from "../train/term-names.ts";
 import { boundTerm, curveChart } from "./curves.ts";
 import type { ReportInput } from "./input.ts";
 import { klChart, scatterChart } from "./latent-charts.ts";
@@ -11,6 +13,14 @@ export interface Charts {
 }
 
 const SIDE = { width: 360, height: 158, legend: false };
+
+/** Those of the objective's further terms, but for the bound. */
+function furtherCurves(input: ReportInput): Promise<Chart[]> {
+  const terms = furtherTerms.filter((term) => term !== "negIwaeNats" && input.metrics[0]?.train[term] !== undefined);
+  return Promise.all(terms.map((term) => curveChart(input, term, capitalized(termNames[term]), SIDE)));
+}
+
+const capitalized = (name: string): string => name.charAt(0).toUpperCase() + name.slice(1);
 
 /** All charts for which the report has data. Loads vega, which takes a while: call it only to draw. */
 export async function drawCharts(input: ReportInput): Promise<Charts> {
@@ -27,6 +37,7 @@ export async function drawCharts(input: ReportInput): Promise<Charts> {
           }),
           await curveChart(input, "distortionNats", "Distortion (reconstruction)", SIDE),
           await curveChart(input, "rateNats", "Rate (KL from the prior)", SIDE),
+          ...(await furtherCurves(input)),
         ];
   return {
     curves,

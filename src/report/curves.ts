@@ -1,3 +1,4 @@
+import { isImportanceWeighted } from "../models/objective-table.ts";
 import { formatNumber } from "./format.ts";
 import { bestEpoch, minimizesBound, objectiveOf, type ReportInput, type ReportTerms } from "./input.ts";
 import { themed } from "./theme.ts";
@@ -12,7 +13,7 @@ export interface CurveOptions {
 
 /** The term that is the bound of the objective. */
 export const boundTerm = (input: Pick<ReportInput, "objective">): "negIwaeNats" | "negElboNats" =>
-  objectiveOf(input).kind === "iwae" ? "negIwaeNats" : "negElboNats";
+  isImportanceWeighted(objectiveOf(input)) ? "negIwaeNats" : "negElboNats";
 
 /** Cut outliers only where the rest would have less than this share of the height. */
 const READABLE_SHARE = 0.1;
@@ -64,7 +65,12 @@ export async function curveChart(
             scale: epochScale(metrics),
             axis: { title: "epoch", format: "d", tickMinStep: 1, grid: false },
           },
-          y: { field: "nats", type: "quantitative", title: "nats", scale: { domain, zero: false, nice: false } },
+          y: {
+            field: "nats",
+            type: "quantitative",
+            title: /Nats$/.test(term) ? "nats" : null,
+            scale: { domain, zero: false, nice: false },
+          },
           color: {
             field: "series",
             type: "nominal",

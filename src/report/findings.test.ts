@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { klByDimension, metrics } from "../../test/fixtures/report-input.ts";
+import { negElboConfig } from "../config.objective.ts";
 import { findings } from "./findings.ts";
 import { bestEpoch, type ReportEpoch, type ReportFigure, type ReportInput } from "./input.ts";
 
@@ -30,7 +31,7 @@ const flat = (train: number, validation: number) => bounds(Array.from({ length: 
 
 const capacity: ReportInput["objective"] = { kind: "capacity", gamma: 1000, from: 0, to: 25, steps: 1000 };
 const iwae: ReportInput["objective"] = { kind: "iwae", samples: 5, gradient: "reparameterized" };
-const beta4: ReportInput["objective"] = { kind: "elbo", beta: 4, schedule: { kind: "constant" } };
+const beta4: ReportInput["objective"] = { ...negElboConfig, beta: 4 };
 
 /** Epochs whose −ELBO gets worse while the bound of several draws gets better, by 1 nat each. */
 const unlike = (epochs: number): ReportEpoch[] =>

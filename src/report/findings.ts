@@ -1,3 +1,4 @@
+import type { ObjectiveKind } from "../config.objective.ts";
 import { activeNats, countActive } from "../evaluate/figures.ts";
 import { decimalsFor, formatNumber, formatPercent, plural } from "./format.ts";
 import {
@@ -92,11 +93,18 @@ function withError(figure: ReportFigure): string {
   return `${formatNumber(figure.mean, decimals)}${error} ${figure.unit}`;
 }
 
-const cureForCollapse = {
+const cureForCollapse: Readonly<Record<ObjectiveKind, string>> = {
   elbo: "Try a smaller β, or let β rise from 0 (objective.schedule).",
   iwae: "Try fewer draws (objective.samples), or a wider decoder.",
+  miwae: "Try fewer draws (objective.samples), or a wider decoder.",
+  ciwae: "Try fewer draws (objective.samples), or a wider decoder.",
   capacity: "Try a larger capacity (objective.to), or one that rises in fewer steps (objective.steps).",
-} as const;
+  "beta-tcvae": "Try a smaller objective.beta.",
+  "dip-vae": "Try a larger objective.lambdaD, which asks for codes that vary.",
+  "info-vae": "Try an objective.alpha nearer to 1, with which the rate costs less.",
+  "wae-mmd": "Try a larger objective.lambda.",
+  factor: "Try a smaller objective.gamma.",
+};
 
 function latentFindings(input: ReportInput): Finding[] {
   const { klByDimension } = input;

@@ -1,5 +1,6 @@
 import { UsageError } from "../errors.ts";
 import { activeNats } from "../evaluate/figures.ts";
+import { isImportanceWeighted } from "../models/objective-table.ts";
 import { headlineCards } from "./cards.ts";
 import type { Charts } from "./charts.ts";
 import { type Finding, findings } from "./findings.ts";
@@ -113,10 +114,9 @@ function plate(chart: Chart, extra = ""): string {
 function curvesSection(curves: readonly Chart[], input: ReportInput): Section | undefined {
   if (curves.length === 0) return undefined;
   const objective = objectiveOf(input);
-  const bound =
-    objective.kind === "iwae"
-      ? `The negative IWAE bound of ${plural(objective.samples, "draw")} (lower is better), and the two parts of −ELBO`
-      : "The negative ELBO (lower is better) and its two parts";
+  const bound = isImportanceWeighted(objective)
+    ? `The negative IWAE bound of ${plural(objective.samples, "draw")} (lower is better), and the two parts of −ELBO`
+    : "The negative ELBO (lower is better) and its two parts";
   return {
     id: "training",
     title: "Training",

@@ -1,5 +1,6 @@
-import type { ObjectiveConfig } from "../config.objective.ts";
+import { negElboConfig, type ObjectiveConfig } from "../config.objective.ts";
 import type { Measure } from "../evaluate/figures.ts";
+import type { FurtherTerms } from "../models/objective-table.ts";
 import { finalObjectiveNats } from "../train/schedule.ts";
 
 /** One figure of an evaluation: a mean over examples with its standard error. The shape of evaluate's Figure. */
@@ -15,13 +16,14 @@ export interface ReportFigure {
   readonly measure?: Measure | undefined;
 }
 
-/** The parts of the objective, in nats per example: negElboNats = distortionNats + rateNats. */
-export interface ReportTerms {
+/**
+ * The parts of the objective, in nats per example: negElboNats = distortionNats + rateNats, and what further terms it has.
+ * Where it has negIwaeNats, minus the bound of several draws, negElboNats is of a single one.
+ */
+export interface ReportTerms extends FurtherTerms<number | undefined> {
   readonly negElboNats: number;
   readonly distortionNats: number;
   readonly rateNats: number;
-  /** Minus the bound of several draws, which the objective "iwae" has; negElboNats is then of a single one. */
-  readonly negIwaeNats?: number | undefined;
 }
 
 /** One line of metrics.jsonl. Training terms are means over the epoch, validation terms those at its end. */
@@ -102,15 +104,15 @@ export interface ReportInput {
   readonly environment?: Readonly<Record<string, string | number | boolean | null>> | undefined;
 }
 
-const negElbo: ObjectiveConfig = { kind: "elbo", beta: 1, schedule: { kind: "constant" } };
-
 /** What was minimized. */
-export const objectiveOf = ({ objective = negElbo }: Pick<ReportInput, "objective">): ObjectiveConfig => objective;
+export const objectiveOf = ({ objective = negElboConfig }: Pick<ReportInput, "objective">): ObjectiveConfig =>
+  objective;
 
 /** Whether the objective is the bound itself. */
 export function minimizesBound(input: Pick<ReportInput, "objective">): boolean {
   const objective = objectiveOf(input);
-  return objective.kind === "iwae" || (objective.kind === "elbo" && objective.beta === 1);
+  if (objective.kind === "elbo") return objective.beta === 1 && objective.freeBits === 0;
+  return objective.kind === "iwae" || objective.kind === "miwae";
 }
 
 /** The bound on −log p(x) that an objective goes with: of several draws, or −ELBO. */

@@ -1,6 +1,7 @@
-import { examplesOf } from "../apps/examples.ts";
+import { encoderCondition, examplesOf } from "../apps/examples.ts";
 import { orderByKl } from "../apps/traverse.ts";
 import { type Dataset, type Examples, rows } from "../data/dataset.ts";
+import { closedKlByLatent } from "../distributions/latent.ts";
 import { elboScorer } from "../evaluate/elbo.ts";
 import { input } from "../graph/tensor.ts";
 import type { OpenRun } from "../models/open.node.ts";
@@ -22,15 +23,13 @@ export async function latentUse(model: OpenRun, data: Dataset): Promise<LatentUs
   const count = Math.min(most, data.count);
   const klNats = hasRates(model) ? await ratesOf(model, rows(data, 0, count)) : null;
   if (klNats) return { klNats, order: orderByKl(klNats) };
-  const { code } = await model.encode(examplesOf(data, 0, count), count);
+  const { code } = await model.encode(examplesOf(data, 0, count), count, encoderCondition(model, data, 0, count));
   return { klNats, order: orderByKl(variances(code, model.latent)) };
 }
 
 /** Whether the rate is a sum over the latent dimensions. */
 function hasRates({ vae, event }: OpenRun): boolean {
-  return (
-    vae.prior().kind === "standard" && vae.posterior(input("x", ["batch", ...event])).klStandardByLatent !== undefined
-  );
+  return closedKlByLatent(vae.posterior(input("x", ["batch", ...event])), vae.prior()) !== undefined;
 }
 
 /** One draw of each example is enough, whatever the objective takes: the rates are not estimated by draws. */

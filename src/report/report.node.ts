@@ -1,10 +1,11 @@
 import { basename, join, resolve } from "node:path";
 import * as z from "zod/mini";
-import { examplesOf } from "../apps/examples.ts";
+import { encoderCondition, examplesOf } from "../apps/examples.ts";
 import { generate } from "../apps/generate.ts";
 import { interpolate } from "../apps/interpolate.ts";
 import { reconstruct } from "../apps/reconstruct.ts";
 import { traverse } from "../apps/traverse.ts";
+import { conditionName } from "../config.condition.ts";
 import { checkOptions, expected, options as fields, section, text } from "../config.fields.ts";
 import type { ObjectiveConfig } from "../config.objective.ts";
 import { splitOptions } from "../config.ts";
@@ -17,11 +18,13 @@ import { activeNats } from "../evaluate/figures.ts";
 import { staticSize } from "../graph/shape.ts";
 import { checkEvent } from "../models/inference.ts";
 import { completeModel, networkText } from "../models/networks.ts";
+import { isImportanceWeighted } from "../models/objective-table.ts";
 import { type OpenRun, openRun } from "../models/open.node.ts";
 import { isRecord } from "../show.ts";
 import { readMetrics } from "../train/metrics.ts";
 import { drawCharts } from "./charts.ts";
 import { plural } from "./format.ts";
+import { givenEnds, valuesOf } from "./given.ts";
 import { endsApart, imageGrid, type Picture, sideBySide } from "./grid.ts";
 import { renderReport } from "./html.ts";
 import type { ReportInput, ReportPicture, ReportTraversal } from "./input.ts";
@@ -102,13 +105,17 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
   const nllNats = estimated?.nllNats;
   const use = await latentUse(model, data);
   const mapped = Math.min(scatterExamples, data.count);
-  const { code } = await model.encode(examplesOf(data, 0, mapped), mapped);
+  const { code } = await model.encode(examplesOf(data, 0, mapped), mapped, encoderCondition(model, data, 0, mapped));
   const { negIwaeNats, negElboNats, distortionNats, rateNats } = elbo;
   const { bitsPerDim } = estimated ?? elbo;
   const plane = model.latent >= 2 ? principalPlane(code, model.latent) : undefined;
 
-  const drawn = await generate(model, { count: shown.samples, seed: config.train.seed });
-  const both = await reconstruct(model, examplesOf(data, 0, few), few);
+  const { conditions } = model;
+  // Of a conditional model, those that go with the first examples.
+  const samples = conditions ? Math.min(shown.samples, data.count) : shown.samples;
+  const given = conditions?.given(data, 0, samples);
+  const drawn = await generate(model, { count: samples, seed: config.train.seed, given });
+  const both = await reconstruct(model, examplesOf(data, 0, few), few, conditions?.given(data, 0, few));
   const parameters = vae.parameters.reduce((total, { shape }) => total + staticSize(shape), 0);
   return {
     run: {
@@ -140,7 +147,7 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
     samples: [
       await picture(
         "Samples",
-        "a grid of images generated from draws of the prior",
+        `a grid of images generated from draws of the prior${conditions ? ", each given what goes with a validation example" : ""}`,
         imageGrid(drawn.images, event, { columns: 16 }),
       ),
     ],
@@ -171,22 +178,39 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
 /** "VAE 784-200-200 tanh, 50 latent dimensions, bernoulli likelihood" */
 function summaryOf({ config, event }: OpenRun): string {
   const { encoder, latent, likelihood: p } = completeModel(config.model, event);
-  const { covariance, flow } = config.model.posterior;
+  const { posterior, condition } = config.model;
+  const { covariance, flow } = posterior;
   const parts = [
     ...[familyOf(config.objective), networkText(encoder), `${latent} latent dimensions`],
     ...(covariance === "diagonal" ? [] : [`${covariance} covariance`]),
     ...(flow ? [`posterior flow ${flow.kind}`] : []),
     ...(config.model.prior.kind === "standard-normal" ? [] : [`prior ${config.model.prior.kind}`]),
     `${p.kind} likelihood`,
+    ...(condition ? [`conditional on ${condition.on.map(conditionName).join(", ")}`] : []),
   ];
   return parts.join(", ");
 }
 
+const families = {
+  "beta-tcvae": "β-TCVAE",
+  "dip-vae": "DIP-VAE",
+  "info-vae": "InfoVAE",
+  "wae-mmd": "WAE-MMD",
+  factor: "FactorVAE",
+} as const;
+
 function familyOf(objective: ObjectiveConfig): string {
   if (objective.kind === "capacity") return `β-VAE with capacity (C = ${objective.to} nats, γ = ${objective.gamma})`;
-  if (objective.kind === "iwae")
-    return `IWAE (k = ${objective.samples}${objective.gradient === "dreg" ? ", DReG" : ""})`;
-  return objective.beta === 1 ? "VAE" : `β-VAE (β = ${objective.beta})`;
+  if (isImportanceWeighted(objective)) {
+    const more = objective.kind === "miwae" ? `, ${objective.bounds} bounds` : "";
+    const dreg = objective.gradient === "dreg" ? ", DReG" : "";
+    return `${objective.kind.toUpperCase()} (k = ${objective.samples}${more}${dreg})`;
+  }
+  if (objective.kind === "elbo") {
+    const free = objective.freeBits > 0 ? `, ${objective.freeBits} free nats` : "";
+    return objective.beta === 1 ? `VAE${free}` : `β-VAE (β = ${objective.beta})${free}`;
+  }
+  return families[objective.kind];
 }
 
 async function picture(title: string, alt: string, drawn: Picture): Promise<ReportPicture> {
@@ -195,9 +219,10 @@ async function picture(title: string, alt: string, drawn: Picture): Promise<Repo
 
 /** The dimensions that are used most, each varied around the code of the first example. */
 async function traversals(model: OpenRun, data: Dataset, { klNats, order }: LatentUse): Promise<ReportTraversal[]> {
-  const { code: start } = await model.encode(examplesOf(data, 0, 1), 1);
+  const { code: start } = await model.encode(examplesOf(data, 0, 1), 1, encoderCondition(model, data, 0, 1));
+  const given = model.conditions && valuesOf(model.conditions.given(data, 0, 1));
   const dimensions = order.slice(0, shown.traversals).filter((j, i) => i === 0 || !klNats || klNats[j]! > activeNats);
-  const { images } = await traverse(model, { dimensions, steps: shown.steps, range: 3, start });
+  const { images } = await traverse(model, { dimensions, steps: shown.steps, range: 3, start, given });
   const row = images.length / dimensions.length;
   return Promise.all(
     dimensions.map(async (dimension, i) => ({
@@ -218,7 +243,8 @@ async function interpolations(model: OpenRun, data: Dataset): Promise<ReportPict
   const rows: Float32Array[] = [];
   for (const [from, to] of unlikePairs(data, shown.interpolations)) {
     const [first, last] = [examplesOf(data, from, 1), examplesOf(data, to, 1)];
-    const { images } = await interpolate(model, new Float32Array([...first, ...last]), { steps: shown.steps });
+    const given = model.conditions && givenEnds(model.conditions, data, from, to);
+    const { images } = await interpolate(model, new Float32Array([...first, ...last]), { steps: shown.steps, given });
     rows.push(first, images, last);
   }
   const images = new Float32Array(rows.flatMap((row) => [...row]));

@@ -111,6 +111,14 @@ function pausing(backend: Backend, lost: (() => Promise<string>) | undefined): B
   let paused = performance.now();
   let isLost = false;
   let loss: Promise<never> | undefined; // of the device, which is there with the first session
+  let opening: Promise<unknown> = Promise.resolve();
+  /** One session after the other: while one is being opened on WebGPU, ONNX Runtime refuses another. */
+  const inTurn = <Result>(open: () => Promise<Result>): Promise<Result> => {
+    const opened = opening.then(open, open);
+    opening = loss ? Promise.race([opened, loss]) : opened; // one that a lost device never opens holds up no other
+    opening.catch(() => {}); // told to who asked for it
+    return opened;
+  };
   const pause = async (): Promise<void> => {
     if (performance.now() - paused < millisecondsBetweenPauses) return;
     await turn();
@@ -137,7 +145,8 @@ function pausing(backend: Backend, lost: (() => Promise<string>) | undefined): B
   return {
     ...backend,
     async compile(model, options) {
-      const executable = await guarded(() => backend.compile(model, options));
+      const open = () => backend.compile(model, options);
+      const executable = await guarded(() => (lost ? inTurn(open) : open()));
       if (lost && !loss) {
         loss = watch();
         loss.catch(() => {}); // told where it is waited for

@@ -1,5 +1,5 @@
 import { RunError } from "../errors.ts";
-import type { NamedArray } from "./safetensors.ts";
+import type { NamedArray } from "./safetensors-encode.ts";
 
 // NumPy's format, version 1.0 (numpy.lib.format): "\x93NUMPY", two bytes of version, the length of the header (2 bytes
 // little-endian), the header as a Python literal, the values.

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { RunError } from "../errors.ts";
-import { decodeSafetensors, encodeSafetensors, type NamedArray } from "./safetensors.ts";
+import { decodeSafetensors } from "./safetensors.ts";
+import { encodeSafetensors, type NamedArray } from "./safetensors-encode.ts";
 
 const kinds = [Float32Array, Int32Array, Uint8Array, Float64Array, BigInt64Array] as const;
 

@@ -29,7 +29,7 @@ async function filesIn(storage: Storage, folder: string): Promise<[string, Uint8
 }
 
 /** Those of a run. */
-const folders = ["checkpoints", "model"];
+const folders = ["checkpoints", "model", "model/samplers"];
 
 /** Written last: what has none is no run that could be gone on with. */
 const config = "config.json";

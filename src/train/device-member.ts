@@ -148,10 +148,8 @@ export async function createDeviceMember(
   return {
     async obey(command) {
       switch (command.kind) {
-        case "draw":
-          for (const drawing of command.drawings) perform(kernels, drawing, 0, batchSize);
-          return 0;
         case "run":
+          for (const drawing of command.drawings) perform(kernels, drawing, 0, batchSize);
           await run(command.entry);
           return 0;
         case "gather":

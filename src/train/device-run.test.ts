@@ -3,7 +3,7 @@ import { residentBackend } from "../../test/resident.ts";
 import type { PartialConfig } from "../config.ts";
 import type { Dataset } from "../data/dataset.ts";
 import { loweringVersion } from "../graph/lower.ts";
-import { readRecord } from "../models/record.ts";
+import { readRecord } from "../models/read-record.ts";
 import type { Backend } from "../runtime/backend.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { memoryStorage } from "../storage/memory.ts";

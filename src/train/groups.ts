@@ -18,8 +18,15 @@ const startsWith = (path: string, start: string): boolean => path === start || p
 const covers = ({ parameters }: ParameterGroup, path: string): boolean =>
   parameters.some((start) => startsWith(path, start));
 
-/** @throws UsageError for a group that names no parameter or has numbers that are none, or if all is frozen */
-export function checkGroups(groups: readonly ParameterGroup[], specs: readonly ParameterSpec[]): void {
+/**
+ * @param model the parameters among them of which some must be left to train
+ * @throws UsageError for a group that names no parameter or has numbers that are none, or if all is frozen
+ */
+export function checkGroups(
+  groups: readonly ParameterGroup[],
+  specs: readonly ParameterSpec[],
+  model: readonly ParameterSpec[] = specs,
+): void {
   for (const [i, { parameters, learningRate = 1, weightDecay = 0 }] of groups.entries()) {
     const stranger = parameters.find((start) => !specs.some(({ path }) => startsWith(path, start)));
     if (stranger !== undefined)
@@ -30,9 +37,9 @@ export function checkGroups(groups: readonly ParameterGroup[], specs: readonly P
       if (!(Number.isFinite(value) && value >= 0))
         throw new UsageError(`optimizer.groups.${i}.${key}: expected a number of 0 or more, got ${value}`);
   }
-  const trained = specs.filter(({ role }) => role === "trained");
+  const trained = model.filter(({ role }) => role === "trained");
   if (groups.length > 0 && trained.every(({ path }) => isFrozen(groups, path)))
-    throw new UsageError("optimizer.groups: freeze every parameter; leave some to train");
+    throw new UsageError("optimizer.groups: freeze every parameter of the model; leave some to train");
 }
 
 const isFrozen = (groups: readonly ParameterGroup[], path: string): boolean =>

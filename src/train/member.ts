@@ -7,10 +7,13 @@ import { type Plan, rowsOf, shareOf } from "./plan.ts";
 
 /** What all members do at once, each its part. */
 export type Command =
-  /** Draws numbers for its rows. */
-  | { readonly kind: "draw"; readonly drawings: readonly Drawing[] }
-  /** Computes loss and gradient of its parts; of one whose rows have no weight there is nothing to do. */
-  | { readonly kind: "run"; readonly entry: number; readonly weights: readonly number[] }
+  /** Draws numbers for its rows, then computes loss and gradient of its parts; none of one whose rows have no weight. */
+  | {
+      readonly kind: "run";
+      readonly entry: number;
+      readonly weights: readonly number[];
+      readonly drawings: readonly Drawing[];
+    }
   /** Adds what all parts computed to what was gathered from batches that weigh `before`, as a weighted mean. */
   | { readonly kind: "gather"; readonly entry: number; readonly weights: readonly number[]; readonly before: number }
   /** Takes the optimizer's step with its share of the parameters. */
@@ -82,10 +85,8 @@ export async function createMember(
   return {
     async obey(command) {
       switch (command.kind) {
-        case "draw":
-          for (const drawing of command.drawings) perform(kernels, drawing, rows.from, rows.to);
-          return 0;
         case "run":
+          for (const drawing of command.drawings) perform(kernels, drawing, rows.from, rows.to);
           for (const [k, run] of models[command.entry]!.runs.entries())
             if (command.weights[first + k]! > 0) await run();
           return 0;

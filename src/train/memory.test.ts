@@ -1,6 +1,7 @@
 import { beforeAll, expect, test } from "vitest";
 import { type PartialConfig, parseConfig } from "../config.ts";
 import { loadNetworks } from "../models/networks.ts";
+import { loadObjective } from "../models/objective-table.ts";
 import { loadParts } from "../models/parts.ts";
 import { checkMemory } from "./memory.ts";
 
@@ -8,7 +9,7 @@ beforeAll(() => loadNetworks(["conv"]));
 
 const keyOf = (config: PartialConfig, event: readonly number[], machineBytes: number): string => {
   try {
-    checkMemory(parseConfig(config, "test"), event, machineBytes);
+    checkMemory(parseConfig(config, "test"), event, { bytes: machineBytes });
   } catch (error) {
     return /^\S+ = \d+/.exec((error as Error).message)![0];
   }
@@ -41,12 +42,32 @@ test("the key that matters most is named, in convolutional networks as in dense 
 
 test("what a step keeps counts: the maps, and the patches of a 3×3 window, nine times their input", () => {
   const model = { latent: 2, encoder: { ...conv([8, 8], 3, 1), hidden: [] }, decoder: { kind: "mlp", hidden: [4] } };
-  const config = (batchSize: number) => ({ model: model as PartialConfig["model"], train: { batchSize } });
+  // Of an objective of the whole batch, which is not divided.
+  const objective = { kind: "capacity" } as const;
+  const config = (batchSize: number) => ({ model: model as PartialConfig["model"], objective, train: { batchSize } });
   const map = 4 * 12 * 12 * 8; // bytes for one example
   const rows = 1000;
   // 2 maps, the patches of the image and of the first map
   expect(keyOf(config(rows), [12, 12], rows * (2 + 9 / 8 + 9) * map)).toBe(`train.batchSize = ${rows}`);
   expect(keyOf(config(rows), [12, 12], rows * 4 * (2 + 9 / 8 + 9) * map)).toBe("enough");
+});
+
+test("each thread has gradients of its own, where it has rows enough to be worth it", () => {
+  const model = { latent: 2, encoder: { hidden: [400] } };
+  const refusal = (threads: number): string => {
+    const config = parseConfig({ model, train: { batchSize: 128 } }, "test");
+    try {
+      checkMemory(config, [28, 28], { bytes: 0, threads });
+    } catch (error) {
+      return (error as Error).message;
+    }
+    return "none";
+  };
+  // 633,000 numbers: the parameters, two moments, and as many gradients as there are threads with 31 rows or more.
+  expect(refusal(1)).toContain("parameters, gradients and moments take 10 MB and a batch");
+  expect(refusal(2)).toContain("parameters, gradients and moments take 13 MB and a batch");
+  expect(refusal(4)).toContain("parameters, gradients and moments take 18 MB and a batch");
+  expect(refusal(8)).toContain("parameters, gradients and moments take 18 MB and a batch");
 });
 
 test("levels of a residual network and layers of a series have keys of their own", () => {
@@ -86,7 +107,26 @@ test.each<[string, PartialConfig]>([
 ])("sizes of the other parts are keys as well: %s", async (key, { model, ...config }) => {
   const small: PartialConfig["model"] = { latent: 2, encoder: { hidden: [8] } };
   const whole = { ...config, model: { ...small, ...model }, train: { batchSize: 4 } } as PartialConfig;
-  await loadParts(parseConfig(whole, "test").model);
+  const parsed = parseConfig(whole, "test");
+  await Promise.all([loadParts(parsed.model), loadObjective(parsed.objective)]);
   expect(keyOf({ model: small, train: { batchSize: 4 } }, [16, 16], 2e5)).toBe("enough");
   expect(keyOf(whole, [16, 16], 2e5)).toBe(key);
+});
+
+test("a discriminator counts, with gradients and moments of its own", async () => {
+  const objective = (hidden: readonly number[]) => ({
+    kind: "factor" as const,
+    discriminator: { hidden: [...hidden] },
+  });
+  await loadObjective(parseConfig({ objective: objective([4]) }, "test").objective);
+  const config = (hidden: readonly number[]): PartialConfig => ({
+    model: { latent: 2, encoder: { hidden: [8] } },
+    objective: objective(hidden),
+    train: { batchSize: 4 },
+  });
+  expect(keyOf(config([4, 4]), [4, 4], 1e6)).toBe("enough");
+  expect(keyOf(config([4, 9000, 4]), [4, 4], 1e6)).toBe("objective.discriminator.hidden.1 = 9000");
+  // 1 million parameters, a gradient and two moments of each of two losses, the best so far
+  expect(keyOf(config([1000, 1000]), [4, 4], 4e6 * 8)).toBe("objective.discriminator.hidden.0 = 1000");
+  expect(keyOf(config([1000, 1000]), [4, 4], 4e6 * 9)).toBe("enough");
 });

@@ -1,18 +1,23 @@
 import { mirrored, type NetworkConfig } from "../config.networks.ts";
 import type { Config } from "../config.ts";
 import { UsageError } from "../errors.ts";
-import { staticSize } from "../graph/shape.ts";
+import { topologicalOrder } from "../graph/grad.ts";
+import { batchFactor, isSymbolic, type Shape, sizeAt, staticSize } from "../graph/shape.ts";
+import { isLeaf, parameterOperator, type Tensor } from "../graph/tensor.ts";
 import { batchBytes } from "../models/batches.ts";
-import { peakBytes } from "../models/cost.ts";
+import type { Conditions } from "../models/conditions.ts";
+import { flopsOf, largestRowBytes, peakBytes } from "../models/cost.ts";
 import { completeModel } from "../models/networks.ts";
-import { drawsOf, trainingStep } from "../models/step.ts";
+import { batchLoss } from "../models/step.ts";
+import { trainingParameters, trainingSteps } from "../models/training.ts";
 import { buildVae } from "../models/vae.ts";
 import { mostKernelBytes } from "../runtime/kernels.ts";
 import { rowsAtOnce } from "./compile.ts";
 import { layoutOf } from "./layout.ts";
+import { divisionFor } from "./team.ts";
 
 interface Need {
-  /** Of parameters, gradients and moments. */
+  /** Of parameters, gradients, each part of a batch having its own, and moments. */
   readonly model: number;
   /** Of a batch, in the same memory. */
   readonly batch: number;
@@ -20,18 +25,39 @@ interface Need {
   readonly beside: number;
 }
 
+/** What examples are: their shape, and what goes with them. */
+interface ExamplesShape {
+  readonly event: readonly number[];
+  readonly conditions: Conditions | undefined;
+}
+
+/** What a training may use. */
+export interface Limits {
+  /** Memory of the machine. Default: not known. */
+  readonly bytes?: number | undefined;
+  /** Threads among which a batch may be divided. Default: 1. */
+  readonly threads?: number | undefined;
+}
+
 /**
  * Refuses a model or batch that would need more memory than there is.
  * @param event shape of one example
- * @param machineBytes memory of the machine, where that is known
+ * @param conditions of a conditional model
  * @throws UsageError naming the key that matters most
  */
-export function checkMemory(config: Config, event: readonly number[], machineBytes = Number.POSITIVE_INFINITY): void {
-  const need = needOf(config, event);
+export function checkMemory(
+  config: Config,
+  event: readonly number[],
+  limits: Limits = {},
+  conditions?: Conditions,
+): void {
+  const { bytes: machineBytes = Number.POSITIVE_INFINITY, threads = 1 } = limits;
+  const examples = { event, conditions };
+  const need = needOf(config, examples, threads);
   const shared = need.model + need.batch;
   const total = totalOf(need);
   if (shared <= mostKernelBytes && total <= machineBytes) return;
-  const { key, value } = mostCostly(config, event);
+  const { key, value } = mostCostly(config, examples, threads);
   const limit =
     shared > mostKernelBytes
       ? `together more than the ${formatBytes(mostKernelBytes)} that one training can use`
@@ -42,25 +68,44 @@ export function checkMemory(config: Config, event: readonly number[], machineByt
 }
 
 /** As trainingProgram and its caller take it, but for some numbers of the objective, for which there is room enough. */
-function needOf({ model, objective, train }: Config, event: readonly number[]): Need {
+function needOf({ model, objective, train }: Config, { event, conditions }: ExamplesShape, threads: number): Need {
   const { average } = train;
   const batchSize = rowsAtOnce({ train });
   const size = staticSize(event);
-  const vae = buildVae(model, event);
-  const parameters = 4 * layoutOf(vae.parameters).total;
+  const vae = buildVae(model, event, undefined, conditions);
+  const floats = layoutOf(trainingParameters(vae, objective)).total;
+  const steps = trainingSteps(vae, objective);
+  const step = steps[0]!;
+  const cost = { flops: flopsOf(step), largestBytes: largestRowBytes(step) };
+  const inputs = inputsOf(steps.flat());
+  const entry = { objective: batchLoss(vae, objective), inputs, cost };
+  const { members, pieces } = divisionFor(threads, batchSize, floats, [entry]);
+  const parts = members * pieces;
+  // What has the rows of a batch several times over is copied for each part, where its own lie together.
+  const isCopied = ([dim]: Shape) => parts > 1 && dim !== undefined && isSymbolic(dim) && batchFactor(dim) > 1;
+  const floatsOf = (shape: Shape) => sizeAt(shape, batchSize) * (isCopied(shape) ? 2 : 1);
+  // Parameters; the average; for each loss two moments, gradients of each part, sums of the gradients of several batches.
+  const ofLoss = 2 + parts + (batchSize < train.batchSize ? 1 : 0);
+  const copies = 1 + (average === null ? 0 : 1) + steps.length * ofLoss;
   return {
-    model: parameters * ((average === null ? 4 : 5) + (batchSize < train.batchSize ? 1 : 0)),
-    batch: 4 * batchSize * (size + vae.noiseWidth * drawsOf(objective) + 1) + batchBytes(batchSize, size) + 4096,
-    beside: parameters + peakBytes(trainingStep(vae, objective), batchSize),
+    model: 4 * floats * copies,
+    batch: 4 * inputs.reduce((sum, { shape }) => sum + floatsOf(shape), 0) + batchBytes(batchSize, size) + 4096,
+    beside: 4 * floats + members * Math.max(...steps.map((one) => peakBytes(one, Math.ceil(batchSize / parts)))),
   };
+}
+
+/** Inputs of graphs that are no parameters. */
+function inputsOf(outputs: readonly Tensor[]): readonly { readonly name: string; readonly shape: Shape }[] {
+  const leaves = topologicalOrder(outputs).filter((tensor) => isLeaf(tensor) && tensor.operator !== parameterOperator);
+  return [...new Map(leaves.map(({ label, shape }) => [label!, { name: label!, shape }])).values()];
 }
 
 const totalOf = ({ model, batch, beside }: Need): number => model + batch + beside;
 
 /** The size in the config that saves most memory when it is made the least there is. */
-function mostCostly(config: Config, event: readonly number[]): Pick<Size, "key" | "value"> {
-  const { train } = config;
-  const model = completeModel(config.model, event);
+function mostCostly(config: Config, examples: ExamplesShape, threads: number): Pick<Size, "key" | "value"> {
+  const { train, objective } = config;
+  const model = completeModel(config.model, examples.event);
   const rows = train.microBatch === null ? "batchSize" : "microBatch";
   const { encoder, decoder, posterior } = model;
   const given = (network: NetworkConfig, key: string, modelWith: (network: NetworkConfig) => Partial<typeof model>) =>
@@ -79,7 +124,13 @@ function mostCostly(config: Config, event: readonly number[]): Pick<Size, "key" 
     // 2, and not 1: what correlates latents needs two of them.
     { key: "model.latent", value: model.latent, without: { ...config, model: { ...model, latent: 2 } } },
     { key: `train.${rows}`, value: rowsAtOnce(config), without: { ...config, train: { ...train, [rows]: 1 } } },
-    ...partSizes("objective", config.objective, (objective) => ({ ...config, objective })),
+    ...partSizes("objective", objective, (least) => ({ ...config, objective: least })),
+    ...(objective.kind === "factor"
+      ? partSizes("objective.discriminator", objective.discriminator, (discriminator) => ({
+          ...config,
+          objective: { ...objective, discriminator },
+        }))
+      : []),
     ...partSizes("model.prior", model.prior, (prior) => ({ ...config, model: { ...model, prior } })),
     ...partSizes("model.likelihood", model.likelihood, (likelihood) => ({
       ...config,
@@ -92,7 +143,7 @@ function mostCostly(config: Config, event: readonly number[]): Pick<Size, "key" 
         }))
       : []),
   ];
-  const left = sizes.map(({ without }) => totalOf(needOf(without, event)));
+  const left = sizes.map(({ without }) => totalOf(needOf(without, examples, threads)));
   return sizes[left.indexOf(Math.min(...left))]!;
 }
 
@@ -106,6 +157,8 @@ interface Size {
 /** The least that each size of an objective, a prior, a flow or a likelihood may be. */
 const leastOf: Readonly<Record<string, Readonly<Record<string, number>>>> = {
   iwae: { samples: 1 },
+  miwae: { samples: 1, bounds: 1 },
+  ciwae: { samples: 1 },
   mixture: { components: 1 },
   vampprior: { components: 1 },
   planar: { steps: 1 },
@@ -117,13 +170,13 @@ const leastOf: Readonly<Record<string, Readonly<Record<string, number>>>> = {
 };
 
 /** The sizes of a part of the config that has them by name, and those of its hidden layers. */
-function partSizes<Part extends { readonly kind: string }>(
+function partSizes<Part extends object>(
   place: string,
   part: Part,
   configWith: (part: Part) => Config,
 ): readonly Size[] {
   const values = part as Readonly<Record<string, unknown>>;
-  const named = Object.entries(leastOf[part.kind] ?? {}).map(([name, least]) => ({
+  const named = Object.entries(leastOf[String(values.kind)] ?? {}).map(([name, least]) => ({
     key: `${place}.${name}`,
     value: values[name] as number,
     without: configWith({ ...part, [name]: least }),

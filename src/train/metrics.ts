@@ -1,24 +1,13 @@
 import * as z from "zod/mini";
 import { checkShape, readJson } from "../models/json-file.ts";
+import { type FurtherTerms, furtherTerms, type ObjectiveScalars } from "../models/objective-table.ts";
 import type { Storage } from "../storage/storage.ts";
 
-/** The ELBO and its parts, means over examples in nats. */
-export interface Parts {
+/** The ELBO and its parts, means over examples in nats, and what further terms the objective has. */
+export interface Parts extends FurtherTerms<number | undefined> {
   readonly negElboNats: number;
   readonly distortionNats: number;
   readonly rateNats: number;
-  /** The bound of several draws, with the objective "iwae". */
-  readonly negIwaeNats?: number | undefined;
-}
-
-/** What an objective is made with beside the terms, by its kind. */
-export interface ObjectiveScalars {
-  /** Of "elbo". */
-  readonly beta?: number | undefined;
-  /** Of "capacity". */
-  readonly gamma?: number | undefined;
-  /** C. */
-  readonly capacityNats?: number | undefined;
 }
 
 /** One line of metrics.jsonl: an epoch. Learning rate and the objective's scalars are those of its last step. */
@@ -43,7 +32,10 @@ const parts: z.ZodMiniType<Parts> = z.object({
   negElboNats: z.number(),
   distortionNats: z.number(),
   rateNats: z.number(),
-  negIwaeNats: z.optional(z.number()),
+  ...(Object.fromEntries(furtherTerms.map((term) => [term, z.optional(z.number())])) as Record<
+    keyof FurtherTerms<number>,
+    z.ZodMiniOptional<z.ZodMiniNumber>
+  >),
 });
 const rowSchema: z.ZodMiniType<MetricsRow> = z.object({
   epoch: z.int().check(z.minimum(1)),

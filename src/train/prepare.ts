@@ -2,31 +2,36 @@ import type { Config } from "../config.ts";
 import { checkSplits } from "../data/check.ts";
 import { imageShape, type Splits } from "../data/dataset.ts";
 import { UsageError } from "../errors.ts";
+import { conditionsOf } from "../models/conditions.ts";
 import { findLikelihood } from "../models/likelihood.ts";
+import { capacityAt } from "../models/objective-table.ts";
 import { checkPrior, checkSupport, statisticsOf } from "../models/statistics.ts";
+import { trainingParameters } from "../models/training.ts";
 import { buildVae } from "../models/vae.ts";
 import { checkGroups } from "./groups.ts";
-import { checkMemory } from "./memory.ts";
+import { checkMemory, type Limits } from "./memory.ts";
 import type { Prepared } from "./options.ts";
-import { capacityAt, stepsOf } from "./schedule.ts";
+import { stepsOf } from "./schedule.ts";
 
 /**
  * All that can be refused before a training begins, so that nothing is left behind then.
- * @param machineBytes memory of this machine, where that is known
+ * @param limits of this machine, as far as they are known
  * @throws DataError for data that are no data sets, do not belong together, or have values that the likelihood has no
- * density for or the prior no place for; UsageError for a likelihood that is not there, a warm-up longer than the run,
+ * density for, the prior no place for or a condition no value; UsageError for a likelihood that is not there, a warm-up longer than the run,
  * more pseudo-inputs than examples, groups of no parameters, or sizes beyond the memory
  */
-export function prepareTraining(config: Config, data: Splits, machineBytes?: number): Prepared {
+export function prepareTraining(config: Config, data: Splits, limits?: Limits): Prepared {
   const likelihood = findLikelihood(config.model.likelihood.kind);
   checkSplits(data, "data");
-  checkMemory(config, data.train.event, machineBytes);
+  const conditions = conditionsOf(config.model.condition, data.train);
+  conditions?.of(data.validation);
+  checkMemory(config, data.train.event, limits, conditions);
   checkWarmup(config, stepsOf(config, data.train.count));
   for (const split of [data.train, data.validation])
     checkSupport(split, likelihood, config.model.likelihood, config.data.binarization !== "none");
   checkPrior(data.train, config.model.prior);
-  const vae = buildVae(config.model, data.train.event, statisticsOf(data.train));
-  checkGroups(config.optimizer.groups, vae.parameters);
+  const vae = buildVae(config.model, data.train.event, statisticsOf(data.train), conditions);
+  checkGroups(config.optimizer.groups, trainingParameters(vae, config.objective), vae.parameters);
   return { config, data, vae };
 }
 

@@ -198,7 +198,7 @@ test("settings and groups that would make a step none are refused", async () => 
     "optimizer.groups.0.learningRate: expected a number of 0 or more, got NaN",
   );
   await expect(grouped({ parameters: ["net"], learningRate: 0 })).rejects.toThrow(
-    "optimizer.groups: freeze every parameter; leave some to train",
+    "optimizer.groups: freeze every parameter of the model; leave some to train",
   );
 });
 

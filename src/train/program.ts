@@ -1,7 +1,7 @@
 import { NumericalError, UsageError } from "../errors.ts";
 import type { ParameterSpec } from "../nn/parameters.ts";
 import type { Backend, Data } from "../runtime/backend.ts";
-import type { Drawing } from "../runtime/drawing.ts";
+import { type Drawing, perform } from "../runtime/drawing.ts";
 import type { Kernels } from "../runtime/kernels.ts";
 import { firstNonFinite } from "./diagnose.ts";
 import {
@@ -85,8 +85,8 @@ export interface TrainingProgram {
   readonly skipped: ReadonlyMap<string, Skips>;
   /** The arrays behind every input that is not a parameter: fill them, then step. */
   readonly inputs: Readonly<Record<string, Float32Array>>;
-  /** Draws the numbers of a batch, each thread those of its rows. */
-  draw(drawings: readonly Drawing[]): Promise<void>;
+  /** What the next step draws into its inputs before all else, each thread the numbers of its rows. */
+  draw(drawings: readonly Drawing[]): void;
   /**
    * One optimizer step of every objective that is due, in their order: each sees what those before it changed.
    * @param step counted from 1
@@ -187,6 +187,8 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     return firstNonFinite(backend, entry.lowered, feedsOf(entry), where);
   };
 
+  let toDraw: readonly Drawing[] = [];
+
   /** Computes the loss and its gradient, of one batch or of several. */
   const compute = async (entry: Entry, batches: Batches | undefined) => {
     const { name } = entry.objective;
@@ -196,9 +198,14 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     for (let i = 0; i < (batches?.count ?? 1); i++) {
       const weight = await batches?.fill(i, name);
       if (weight !== undefined) checkWeight(weight, i, name);
-      if (weight === 0) continue;
+      if (weight === 0) {
+        toDraw = [];
+        continue;
+      }
       const weights = weightsOfParts(entry.objective, inputs, { batchSize, parts, total: weight });
-      await team.together({ kind: "run", entry: entry.index, weights });
+      const drawings = toDraw;
+      toDraw = []; // the other objectives take the same numbers
+      await team.together({ kind: "run", entry: entry.index, weights, drawings });
       squares = await team.together({ kind: "gather", entry: entry.index, weights, before });
       let finite = Number.isFinite(squares);
       for (const [j, part] of weights.entries()) {
@@ -248,7 +255,10 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
       return { ...result, skipped: true };
     }
     if (typeof squares === "string") {
-      if (computed.bad !== undefined) await batches?.fill(computed.bad, name);
+      if (computed.bad !== undefined) {
+        await batches?.fill(computed.bad, name);
+        for (const drawing of toDraw) perform(kernels, drawing, 0, batchSize);
+      }
       throw await diagnose(entry, step, squares);
     }
     skips.inRow = 0;
@@ -271,8 +281,8 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
     moments,
     skipped,
     inputs,
-    async draw(drawings) {
-      await team.together({ kind: "draw", drawings });
+    draw(drawings) {
+      toDraw = [...toDraw, ...drawings];
     },
     async step(step, settings, stepOptions = {}) {
       checkSettings(settings);
@@ -282,10 +292,14 @@ export async function trainingProgram(options: TrainingOptions): Promise<Trainin
         );
       const { beforeCommit: _, ...others } = stepOptions;
       const results = new Map<string, StepResult>();
-      for (const entry of entries) {
-        if (step % (entry.objective.every ?? 1) !== 0) continue;
-        const own = results.size === 0 ? stepOptions : others;
-        results.set(entry.objective.name, await runEntry(entry, step, settings, own));
+      try {
+        for (const entry of entries) {
+          if (step % (entry.objective.every ?? 1) !== 0) continue;
+          const own = results.size === 0 ? stepOptions : others;
+          results.set(entry.objective.name, await runEntry(entry, step, settings, own));
+        }
+      } finally {
+        toDraw = []; // what was not drawn is of no other step
       }
       return results;
     },

@@ -16,7 +16,8 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { sprites } from "../data/sprites.ts";
 import { RunError, UsageError } from "../errors.ts";
 import { openRun } from "../models/open.node.ts";
-import { decodeSafetensors, encodeSafetensors } from "../storage/safetensors.ts";
+import { decodeSafetensors } from "../storage/safetensors.ts";
+import { encodeSafetensors } from "../storage/safetensors-encode.ts";
 import { type TrainOptions, train } from "./train.node.ts";
 
 /* What may be wrong with a run that is to be gone on with. A refusal leaves it as it was, to the byte. */

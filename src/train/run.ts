@@ -2,15 +2,18 @@ import { applySet, type Config, parseConfig } from "../config.ts";
 import type { Splits } from "../data/dataset.ts";
 import { RunError, UsageError } from "../errors.ts";
 import { loweringVersion } from "../graph/lower.ts";
+import { loadObjective } from "../models/objective-table.ts";
 import { loadParts } from "../models/parts.ts";
-import { type RunRecord, readRecord, writeRecord } from "../models/record.ts";
+import { type RunRecord, writeRecord } from "../models/record.ts";
 import type { Backend } from "../runtime/backend.ts";
 import type { Storage } from "../storage/storage.ts";
 import { version } from "../version.ts";
+import type { Limits } from "./memory.ts";
 import type { Prepared, ProgressEvent } from "./options.ts";
 import { adviceOn, prepareTraining } from "./prepare.ts";
 import type { TrainingProgram } from "./program.ts";
-import { checkData, isFresh, resumedConfig } from "./resume.ts";
+import { isFresh } from "./resume.ts";
+import type { Engine } from "./resumed.ts";
 import type { Helpers } from "./team.ts";
 import { type TrainResult, trainModel } from "./train.ts";
 
@@ -47,8 +50,8 @@ export interface RunPlace {
   helpers(backend: Backend): Promise<Helpers | undefined>;
   /** In words: operating system and engine, for the record. */
   readonly platform: string;
-  /** Memory that may be used, where that is known. */
-  readonly memoryBytes?: number | undefined;
+  /** What the training may use, as far as that is known. */
+  readonly limits?: Limits | undefined;
 }
 
 /**
@@ -61,17 +64,14 @@ export async function trainRun(options: RunOptions, place: RunPlace): Promise<Tr
   const run = storage.location;
   const fresh = await isFresh(storage, options.resume ?? false);
   // What can be refused is refused before anything is written: a new run's directory appears when training begins.
-  const ready = fresh ? await prepare(whole(configOf(options, {}), place), place) : undefined;
+  const ready: Ready | undefined = fresh ? await prepare(whole(configOf(options, {}), place), place) : undefined;
   const opened = fresh ? await place.backend(options.threads, undefined) : undefined;
   const unlock = await storage.lock();
   try {
     // While the data were read and checked, which takes its time, another program may have trained here.
     if (fresh && !(await isFresh(storage, options.resume ?? false)))
       throw new RunError(`${run}: another program has begun this run meanwhile; resume it again`);
-    const record = fresh ? undefined : await readRecord(storage);
-    const change = (stored: unknown) => configOf(options, stored);
-    const { config, data, vae } = ready ?? (await prepare(await resumedConfig(storage, record, change), place));
-    if (record) checkData(run, record, data);
+    const { config, data, vae, record } = ready ?? (await resumed(options, place));
     // The last bits of a matrix product may depend on how many threads share it.
     const backend = opened ?? (await place.backend(options.threads, record));
     const advice = fresh ? adviceOn(config, data) : undefined;
@@ -93,7 +93,7 @@ export async function trainRun(options: RunOptions, place: RunPlace): Promise<Tr
       async ({ members, pieces, fallbacks }, nothingLeft) => {
         const engine = { ...backend, members, pieces, lowering: loweringVersion };
         const found = nothingLeft ? undefined : await fallbacksOf(engine, fallbacks, record, options);
-        if (record) noteChanges(record, engine, options);
+        if (record) (await import("./resumed.ts")).noteChanges(record, engine, options.onProgress);
         await storage.write("config.json", `${JSON.stringify(config, null, 2)}\n`);
         if (!record) await writeRecord(storage, recordOf(config, data, { ...engine, fallbacks: found }, place));
       },
@@ -105,27 +105,40 @@ export async function trainRun(options: RunOptions, place: RunPlace): Promise<Tr
 
 /** Refuses what says how a source is split, where the data are split already: it would change nothing. */
 function whole(config: Config, { source }: RunPlace): Config {
-  const keys = (["validation", "test", "examples"] as const).filter((key) => config.data[key] !== null);
+  const keys = (["validation", "test", "examples", "conditions"] as const).filter((key) => config.data[key] !== null);
   if (source === null && keys.length > 0)
     throw new UsageError(
       keys
-        .map(
-          (key) => `config: data.${key}: says how a file is split, and the data given are split already; leave it out`,
+        .map((key) =>
+          key === "conditions"
+            ? "config: data.conditions: is a file beside the data, and these are in memory; hand their numbers over with them, as `numbers`"
+            : `config: data.${key}: says how a file is split, and the data given are split already; leave it out`,
         )
         .join("\n"),
     );
   return config;
 }
 
-/** Reads the data, and refuses what can be refused before the run begins. */
-async function prepare(config: Config, place: RunPlace): Promise<Prepared> {
-  await loadParts(config.model);
-  return prepareTraining(config, await place.load(config), place.memoryBytes);
+/** What can be trained, and the record of a run that has begun. */
+interface Ready extends Prepared {
+  readonly record?: RunRecord | undefined;
 }
 
-/** What the last bits of a run's numbers may depend on. */
-const engineKeys = ["engine", "device", "threads", "members", "pieces", "lowering"] as const;
-type Engine = Pick<RunRecord, (typeof engineKeys)[number]>;
+/** Reads the data, and refuses what can be refused before the run begins. */
+async function prepare(config: Config, place: RunPlace): Promise<Prepared> {
+  await Promise.all([loadParts(config.model), loadObjective(config.objective)]);
+  return prepareTraining(config, await place.load(config), place.limits);
+}
+
+/** The same of a run that is gone on with. */
+async function resumed(options: RunOptions, place: RunPlace): Promise<Ready> {
+  const { storage } = place;
+  const { checkData, resumedConfig } = await import("./resumed.ts");
+  const { config, record } = await resumedConfig(storage, (stored) => configOf(options, stored));
+  const ready = await prepare(config, place);
+  if (record) checkData(storage.location, record, ready.data);
+  return { ...ready, record };
+}
 
 function recordOf(
   config: Config,
@@ -155,15 +168,6 @@ function recordOf(
     started: new Date().toISOString(),
     config,
   };
-}
-
-/** Says what a resumed run does not have in common with its beginning, where that may change its last bits. */
-function noteChanges(record: RunRecord, engine: Engine, { onProgress }: RunOptions): void {
-  const now = { ...engine, vaekit: version };
-  const changes = (["vaekit", ...engineKeys] as const).filter((key) => record[key] !== now[key]);
-  if (changes.length === 0) return;
-  const list = changes.map((key) => `${key} ${record[key]} before, ${now[key]} now`).join("; ");
-  onProgress?.({ kind: "note", text: `Not as the run began (${list}): its numbers may differ in the last bits.` });
 }
 
 /**

@@ -1,6 +1,7 @@
-import type { CapacityConfig, ElboConfig, ObjectiveConfig } from "../config.objective.ts";
+import type { ObjectiveConfig } from "../config.objective.ts";
 import type { Config } from "../config.ts";
-import type { ObjectiveScalars, Parts } from "./metrics.ts";
+import { type ObjectiveScalars, objectivePart, type Term } from "../models/objective-table.ts";
+import type { Parts } from "./metrics.ts";
 
 /** Steps of a whole run on so many examples; null where only the minutes say when it ends. */
 export function stepsOf({ train: { steps, epochs, batchSize } }: Config, examples: number): number | null {
@@ -38,50 +39,18 @@ export function learningRateAt(
 
 /** What the objective is made with at a step, counted from 1: the training program has an input of each name. */
 export function scalarsAt(objective: ObjectiveConfig, step: number): ObjectiveScalars {
-  switch (objective.kind) {
-    case "elbo":
-      return { beta: betaAt(objective, step) };
-    case "capacity":
-      return { gamma: objective.gamma, capacityNats: capacityAt(objective, step) };
-    case "iwae":
-      return {};
-  }
-}
-
-/** β at a step: its warm-up ends at, and each cycle rises to, the config's. */
-function betaAt({ beta, schedule }: ElboConfig, step: number): number {
-  switch (schedule.kind) {
-    case "constant":
-      return beta;
-    case "linear":
-      return beta * (schedule.from + (1 - schedule.from) * Math.min((step - 1) / schedule.steps, 1));
-    case "cyclical": {
-      // Fu et al. (2019), eq. 6, with a linear rise
-      const place = ((step - 1) % schedule.period) / schedule.period;
-      return beta * (schedule.rising === 0 ? 1 : Math.min(place / schedule.rising, 1));
-    }
-  }
-}
-
-/** C at a step: it rises evenly, and stays (Burgess et al. 2018, section 5). */
-export function capacityAt({ from, to, steps }: CapacityConfig, step: number): number {
-  return from + (to - from) * Math.min((step - 1) / steps, 1);
+  return objectivePart(objective).scalars?.(objective, step) ?? {};
 }
 
 /**
  * The objective that a schedule leads to, with the whole β or the last C: what the best weights are chosen by. With β or
  * C of the moment, each epoch would be measured by a rule of its own.
  */
-export function finalObjectiveNats(
-  objective: ObjectiveConfig,
-  { distortionNats, rateNats, negIwaeNats }: Omit<Parts, "negElboNats">,
-): number {
-  switch (objective.kind) {
-    case "elbo":
-      return distortionNats + objective.beta * rateNats;
-    case "capacity":
-      return distortionNats + objective.gamma * Math.abs(rateNats - objective.to);
-    case "iwae":
-      return negIwaeNats!;
-  }
+export function finalObjectiveNats(objective: ObjectiveConfig, parts: Omit<Parts, "negElboNats">): number {
+  const { final, weights } = objectivePart(objective);
+  if (final) return final(parts, objective);
+  return (Object.entries(weights(objective)) as [Term, number][]).reduce(
+    (sum, [term, weight]) => sum + (weight === 0 ? 0 : weight * (parts[term] ?? Number.NaN)),
+    0,
+  );
 }

@@ -1,12 +1,14 @@
 import type { Dataset } from "../data/dataset.ts";
 import { NumericalError, RunError } from "../errors.ts";
-import { elboScorer } from "../evaluate/elbo.ts";
+import { type ElboScores, elboScorer } from "../evaluate/elbo.ts";
 import { meanAndError } from "../evaluate/figures.ts";
 import { batchFetcher, type FetchBatch } from "../models/batches.ts";
-import { saveModel } from "../models/portable.ts";
+import { examplesName } from "../models/objective-table.ts";
+import { saveModel } from "../models/save-model.ts";
 import { drawsOf } from "../models/step.ts";
+import { trainingInputs, trainingParameters } from "../models/training.ts";
 import type { Vae } from "../models/vae.ts";
-import { loadCheckpoint, saveCheckpoint, type TrainingState } from "./checkpoint.ts";
+import { saveCheckpoint, type TrainingState } from "./checkpoint.ts";
 import { compileTraining, rowsAtOnce } from "./compile.ts";
 import { initializeParameters } from "./initialize.ts";
 import { viewOf } from "./layout.ts";
@@ -16,7 +18,10 @@ import type { TrainingProgram } from "./program.ts";
 
 /** What changes from step to step; with the parameters, all that a checkpoint holds. */
 export type Cursor = {
-  -readonly [Key in keyof Omit<TrainingState, "version" | "data" | "seconds" | "skipped">]: TrainingState[Key];
+  -readonly [Key in keyof Omit<
+    TrainingState,
+    "version" | "data" | "conditions" | "seconds" | "skipped"
+  >]: TrainingState[Key];
 };
 
 /** A model being trained: compiled, filled with its initial values or an earlier session's, ready for the next step. */
@@ -64,23 +69,34 @@ async function sessionOf(
     weight: inputs.weight!,
     example: kernels.uint32(rows),
     pixels: kernels.uint8(inputs.x!.length),
+    condition: vae.conditions && { conditions: vae.conditions, values: inputs.condition! },
     noiseWidth: vae.noiseWidth,
     samples: drawsOf(config.objective),
+    drawn: trainingInputs(vae, config.objective).map((drawn) => ({ ...drawn, out: inputs[drawn.name]! })),
   };
-  initializeParameters(parameters, program.layout, vae.parameters, seed);
+  inputs[examplesName]?.fill(data.train.count);
+  initializeParameters(parameters, program.layout, trainingParameters(vae, config.objective), seed);
   average?.set(parameters);
   const scored = average ?? parameters; // what is validated, and becomes the model
   const best = scored.slice();
 
-  const saved = resume ? await loadCheckpoint(storage, program, best) : undefined;
+  const { fingerprint } = data.train;
+  const conditions = await vae.conditions?.fingerprint(data.train, data.validation);
+  const check = (saved: TrainingState) => {
+    if (saved.data !== fingerprint)
+      throw new RunError(
+        `${storage.location}: the run was trained on other data (fingerprint ${saved.data}, this is ${fingerprint}); resume with the data it began with`,
+      );
+    if (saved.conditions !== conditions)
+      throw new RunError(
+        `${storage.location}: the run was trained with other conditions (fingerprint ${saved.conditions}, these are ${conditions}); resume with the labels, factors and numbers it began with`,
+      );
+  };
+  const load = async () => (await import("./load-checkpoint.ts")).loadCheckpoint(storage, program, best, check);
+  const saved = resume ? await load() : undefined;
   if (resume && !saved && (await storage.exists("model/model.json")))
     throw new RunError(
       `${storage.location}: holds a trained model and no checkpoint to resume from; begin a new run in another directory, so that the model is not lost`,
-    );
-  const { fingerprint } = data.train;
-  if (saved && saved.data !== fingerprint)
-    throw new RunError(
-      `${storage.location}: the run was trained on other data (fingerprint ${saved.data}, this is ${fingerprint}); resume with the data it began with`,
     );
   const cursor: Cursor = {
     step: saved?.step ?? 0,
@@ -94,7 +110,9 @@ async function sessionOf(
 
   const viewsOf = (buffer: Float32Array): Record<string, Float32Array> =>
     Object.fromEntries(program.layout.slots.map((slot) => [slot.path, viewOf(buffer, slot)]));
-  const scorer = await elboScorer(backend, vae, viewsOf(scored), rows, config.objective);
+  const scorer = await elboScorer(backend, vae, viewsOf(scored), rows, config.objective, {
+    batchesOf: data.train.count,
+  });
   const fetch = batchFetcher(data.train, arrays, { binarization, seed, dataSeed, purpose: "train" });
   const started = performance.now();
   const seconds = () => (saved?.seconds ?? 0) + (performance.now() - started) / 1000;
@@ -102,27 +120,28 @@ async function sessionOf(
   return {
     vae,
     program,
-    fill: (rows, draw) => program.draw(fetch(rows, draw)),
+    fill: async (rows, draw) => program.draw(fetch(rows, draw)),
     cursor,
     resumed: saved !== undefined,
     seconds,
     async validate() {
       await program.download();
       const scores = await scorer.score(data.validation, { binarization, seed: dataSeed, purpose: "validation" });
-      checkFinite(data.validation, scores.negElboNats);
+      checkFinite(data.validation, scores);
       const mean = (values: Float64Array) => meanAndError(values).mean;
       return {
         negElboNats: mean(scores.negElboNats),
         distortionNats: mean(scores.distortionNats),
         rateNats: mean(scores.rateNats),
         ...(scores.negIwaeNats ? { negIwaeNats: mean(scores.negIwaeNats) } : {}),
+        ...scores.ofBatches,
       };
     },
     keepBest: () => best.set(scored),
     async checkpoint() {
       await program.download();
       const skipped = structuredClone(Object.fromEntries(program.skipped));
-      const state = { version: 2, ...cursor, skipped, seconds: seconds(), data: fingerprint } as const;
+      const state = { version: 2, ...cursor, skipped, seconds: seconds(), data: fingerprint, conditions } as const;
       await saveCheckpoint(storage, program, best, state);
       if (!cursor.best) return;
       const { epoch, step } = cursor.best;
@@ -141,8 +160,13 @@ async function sessionOf(
 }
 
 /** A bound that is not finite would be kept as the best, or never be beaten. */
-function checkFinite({ name, index }: Dataset, negElboNats: Float64Array): void {
+function checkFinite({ name, index }: Dataset, { negElboNats, ofBatches = {} }: ElboScores): void {
   const bad = negElboNats.findIndex((nats) => !Number.isFinite(nats));
+  const [term, value] = Object.entries(ofBatches).find(([, value]) => !Number.isFinite(value)) ?? [];
+  if (bad < 0 && term !== undefined)
+    throw new NumericalError(
+      `the validation objective is not finite: its ${term} is ${value} on ${name}. Try a lower optimizer.learningRate`,
+    );
   if (bad < 0) return;
   throw new NumericalError(
     `the validation bound is not finite: example ${index[bad]} of ${name} has −ELBO ${negElboNats[bad]}. ` +

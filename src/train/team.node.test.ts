@@ -152,16 +152,27 @@ test("each thread draws for its rows what one thread draws for all", async () =>
   const [x, noise] = [inputs.x!, inputs.noise!];
   const [one, other] = [siteKey(1, "a"), siteKey(1, "b")];
   const place = ({ byteOffset, length }: Float32Array | Uint32Array | Uint8Array) => ({ byteOffset, length });
-  await program.draw([
+  fill(program, 1);
+  const step = () => program.step(1, settings);
+  program.draw([
     { kind: "binarize", out: place(x), pixels: place(pixels), key: one, step: 3, example: place(example), columns: 3 },
     { kind: "normals", out: place(noise), key: other, step: 4, example: place(example), columns: 3, samples: 2 },
   ]);
+  await step();
   const drawn = [x.slice(), noise.slice()];
   kernels.binarize(x, pixels, one, 3, example, 3);
   kernels.normals(noise, other, 4, example, 3, 0, 2);
   expect(drawn).toEqual([x.slice(), noise.slice()]);
-  await program.draw([{ kind: "unitInterval", out: place(x), pixels: place(pixels), columns: 3 }]);
+  program.draw([{ kind: "unitInterval", out: place(x), pixels: place(pixels), columns: 3 }]);
+  await step();
   expect([...x]).toEqual([...pixels].map((value) => Math.fround(value / 255)));
+  program.draw([{ kind: "unitInterval", out: place(x), pixels: place(pixels), columns: 3 }]);
+  inputs.weight!.fill(0);
+  await expect(step()).rejects.toThrow("weigh");
+  fill(program, 1);
+  const own = x.slice();
+  await step();
+  expect(x).toEqual(own); // what a step that failed had to draw is of no other one
   await program.release();
 });
 

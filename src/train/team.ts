@@ -50,7 +50,7 @@ const cacheBytes = 2 ** 20;
 /** Parameters are read again for each part: its rows should move so many times more bytes. */
 const outweighed = 4;
 
-/** Floats of the gradients of all parts and objectives together: 256 MiB, which no memory check counts. */
+/** Floats of the gradients of all parts and objectives together: 256 MiB. */
 const mostFloats = 2 ** 26;
 
 /** How a batch is divided. */
@@ -63,6 +63,13 @@ interface Division {
 
 export const undivided: Division = { members: 1, pieces: 1 };
 
+/** What decides how the rows of an objective are divided. */
+interface Dividable {
+  readonly objective: Pick<LoweredObjective["objective"], "weights">;
+  readonly inputs: readonly Pick<LoweredObjective["inputs"][number], "name" | "shape">[];
+  readonly cost: LoweredObjective["cost"];
+}
+
 /**
  * How the rows of a batch are divided: not at all, where an objective is not made of its examples alone, or where there
  * are too few rows or too many parameters.
@@ -72,7 +79,7 @@ export function divisionFor(
   threads: number,
   batchSize: number,
   floats: number,
-  objectives: readonly Pick<LoweredObjective, "objective" | "inputs" | "cost">[],
+  objectives: readonly Dividable[],
 ): Division {
   const divisible = objectives.every(
     ({ objective: { weights }, inputs }) =>

@@ -8,7 +8,7 @@ import { nodeBackend } from "../runtime/ort.node.ts";
 import { directoryStorage, kindOfPlace } from "../storage/directory.node.ts";
 import { checkTrainOptions, type TrainOptions } from "./arguments.ts";
 import { threadHelpers } from "./helper.node.ts";
-import { machineBytes } from "./memory.node.ts";
+import { machineLimits } from "./memory.node.ts";
 import type { ProgressEvent } from "./options.ts";
 import { trainRun } from "./run.ts";
 import type { TrainResult as ModelResult } from "./train.ts";
@@ -44,7 +44,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     },
     helpers: ({ device }) => (device === "cpu" ? threadHelpers() : Promise.resolve(undefined)),
     platform: `${process.platform} ${process.arch}, Node ${process.versions.node}`,
-    memoryBytes: machineBytes(),
+    limits: machineLimits(options),
   });
   return { run, ...result };
 }

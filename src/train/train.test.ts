@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
+import { negElboConfig } from "../config.objective.ts";
 import { type PartialConfig, parseConfig } from "../config.ts";
 import type { Dataset, Splits } from "../data/dataset.ts";
 import { NumericalError } from "../errors.ts";
+import { loadObjective } from "../models/objective-table.ts";
 import { loadModel } from "../models/portable.ts";
 import { cpuBackend } from "../runtime/ort.node.ts";
 import { memoryStorage } from "../storage/memory.ts";
@@ -125,6 +127,34 @@ test("options of the optimizer change the model against the same optimizer witho
   }
 });
 
+test("with terms of whole batches an epoch is spread evenly over its batches; else the last is what is left over", async () => {
+  const sizes = async (objective: PartialConfig["objective"]) => {
+    const found: number[] = [];
+    const backend = await cpuBackend(1);
+    const watching: typeof backend = {
+      ...backend,
+      async compile(model, ...options) {
+        const executable = await backend.compile(model, ...options);
+        const bind: typeof executable.bind = (inputs, outputs) => {
+          const run = executable.bind(inputs, outputs);
+          const weights = inputs.weight?.data as Float32Array | undefined;
+          return async () => {
+            if (weights) found.push(weights.reduce((sum, weight) => sum + weight, 0));
+            await run();
+          };
+        };
+        return { ...executable, bind };
+      },
+    };
+    await loadObjective(parseConfig({ objective }).objective);
+    await run({ ...base, objective, train: { batchSize: 16, epochs: 1 } }, { backend: watching });
+    return found;
+  };
+  expect(await sizes({ kind: "dip-vae" })).toEqual([14, 14, 14, 14, 14, 10, 10]); // of training, then of validation
+  expect(await sizes({ kind: "elbo", freeBits: 0.1 })).toEqual([14, 14, 14, 14, 14, 10, 10]);
+  for (const kind of ["elbo", "capacity"] as const) expect(await sizes({ kind })).toEqual([16, 16, 16, 16, 6, 16, 4]);
+});
+
 test("train.microBatch computes the same batches in parts", async () => {
   const optimizer = { epsilon: 0.1 }; // a small ε makes steps of rounding errors
   const whole = await run({ ...base, optimizer });
@@ -156,7 +186,7 @@ test("groups that name nothing, or freeze all, are refused before a training is 
 test("β, the capacity and the learning rate go by their schedules", () => {
   const { optimizer } = parseConfig({});
   const beta = (schedule: object, steps: readonly number[]) =>
-    steps.map((step) => scalarsAt({ kind: "elbo", beta: 4, schedule: schedule as never }, step).beta);
+    steps.map((step) => scalarsAt({ ...negElboConfig, beta: 4, schedule: schedule as never }, step).beta);
   expect(beta({ kind: "linear", steps: 4, from: 0 }, [1, 2, 3, 5, 6])).toEqual([0, 1, 2, 4, 4]);
   expect(beta({ kind: "linear", steps: 4, from: 0.5 }, [1, 3, 5])).toEqual([2, 3, 4]);
   expect(beta({ kind: "cyclical", period: 8, rising: 0.5 }, [1, 2, 4, 5, 8, 9, 11])).toEqual([0, 1, 3, 4, 4, 0, 2]);

@@ -2,6 +2,8 @@ import type { ObjectiveConfig } from "../config.objective.ts";
 import type { Config } from "../config.ts";
 import { NumericalError } from "../errors.ts";
 import { staticSize } from "../graph/shape.ts";
+import { batchRange } from "../models/batch-range.ts";
+import { furtherTerms, hasBatchTerms } from "../models/objective-table.ts";
 import { epochOrder } from "../runtime/shuffle.ts";
 import type { Best } from "./checkpoint.ts";
 import { rowsAtOnce } from "./compile.ts";
@@ -56,6 +58,7 @@ async function loop(
   const { batchSize, seed, epochs, minutes, patience, validateEvery, average } = config.train;
   const stepsPerEpoch = Math.ceil(data.train.count / batchSize);
   const totalSteps = stepsOf(config, data.train.count);
+  const batches = { count: data.train.count, batchSize, even: hasBatchTerms(config.objective) };
   onProgress?.({
     kind: "start",
     parameters: session.vae.parameters.reduce((total, { shape }) => total + staticSize(shape), 0),
@@ -100,7 +103,7 @@ async function loop(
     }
     if (place === 0 || !order) order = epochOrder(data.train.count, seed, epoch);
     const step = cursor.step + 1;
-    const rows = order.subarray(place * batchSize, (place + 1) * batchSize);
+    const rows = order.subarray(...batchRange(place, batches));
     const learningRate = learningRateAt(config.optimizer, step, totalSteps, cursor.reductions);
     const scalars = scalarsAt(config.objective, step);
     for (const [name, value] of Object.entries(scalars)) program.inputs[name]!.fill(value);
@@ -114,7 +117,7 @@ async function loop(
     const result = results.get(config.objective.kind)!;
     if (average !== null && !result.skipped) await program.averageParameters(step, average);
     cursor.step = step;
-    note(cursor, result, rows.length);
+    note(cursor, results, config.objective.kind, rows.length);
 
     examples += rows.length;
     const examplesPerSecond = (examples * 1000) / (performance.now() - started);
@@ -213,21 +216,41 @@ async function filled(
   };
 }
 
-/** Adds a step to the sums of its epoch: terms over examples, the gradient's norm over steps. */
-function note(cursor: Session["cursor"], { terms, gradientNorm, skipped }: StepResult, examples: number): void {
+/**
+ * Adds a step to the sums of its epoch: terms over examples, the gradient's norm over steps. A network beside the model
+ * has terms alone, over the examples of the steps that it took.
+ */
+function note(
+  cursor: Session["cursor"],
+  results: ReadonlyMap<string, StepResult>,
+  kind: ObjectiveConfig["kind"],
+  examples: number,
+): void {
   const sums = { ...cursor.epochSums };
   const add = (name: string, value: number) => {
     sums[name] = (sums[name] ?? 0) + value;
   };
-  if (skipped) add("skippedSteps", 1);
-  else {
-    cursor.epochSteps++;
-    cursor.epochExamples += examples;
-    add("gradientNorm", gradientNorm);
-    for (const [name, value] of Object.entries(terms)) add(name, value * examples);
+  for (const [name, { terms, gradientNorm, skipped }] of results) {
+    const ofModel = name === kind;
+    if (skipped) {
+      if (ofModel) add("skippedSteps", 1);
+      continue;
+    }
+    if (ofModel) {
+      cursor.epochSteps++;
+      cursor.epochExamples += examples;
+      add("gradientNorm", gradientNorm);
+    }
+    for (const [term, value] of Object.entries(terms)) {
+      add(term, value * examples);
+      if (!ofModel) add(examplesOf(term), examples);
+    }
   }
   cursor.epochSums = sums;
 }
+
+/** Name of the sum of examples that a term which is not of the model was summed over. */
+const examplesOf = (term: string): string => `examples of ${term}`;
 
 /** Of a whole epoch. */
 function trainedParts(cursor: Session["cursor"], epoch: number): Parts {
@@ -239,9 +262,9 @@ function trainedParts(cursor: Session["cursor"], epoch: number): Parts {
 
 /** Means over the examples of the epoch so far. */
 function partsOf({ epochSums, epochExamples }: Session["cursor"]): Parts {
-  const mean = (name: keyof Parts) => (epochSums[name] ?? 0) / epochExamples;
+  const mean = (name: keyof Parts) => (epochSums[name] ?? 0) / (epochSums[examplesOf(name)] ?? epochExamples);
   return {
     ...{ negElboNats: mean("negElboNats"), distortionNats: mean("distortionNats"), rateNats: mean("rateNats") },
-    ...(epochSums.negIwaeNats === undefined ? {} : { negIwaeNats: mean("negIwaeNats") }),
+    ...Object.fromEntries(furtherTerms.flatMap((term) => (epochSums[term] === undefined ? [] : [[term, mean(term)]]))),
   };
 }

@@ -56,7 +56,7 @@ function attempt(task: TabTask): Promise<TrainResult> {
       },
       helpers: () => Promise.resolve(undefined),
       platform: navigator.userAgent,
-      memoryBytes: memoryBytes(),
+      limits: { bytes: memoryBytes() },
     },
   );
 }

@@ -78,6 +78,27 @@ export async function failure(name: "put" | "take" | "remove", ...given: readonl
   );
 }
 
+/** The errors that the files of a run end with while it trains. The training goes on until they are there. */
+export async function failuresWhileTraining(asked: Asked): Promise<string[]> {
+  const { run, config, runtime } = asked;
+  const stop = new AbortController();
+  let failures: Promise<string[]> | undefined;
+  await train({
+    data: await tabData(),
+    out: run,
+    config,
+    runtime,
+    signal: stop.signal,
+    worker: () => new Worker("/worker.js", { type: "module" }),
+    onProgress: (event) => {
+      if (event.kind !== "epoch" || failures) return;
+      failures = Promise.all([failure("take", run), failure("remove", run)]);
+      void failures.finally(() => stop.abort());
+    },
+  });
+  return failures!;
+}
+
 /** The files of a run, base64. */
 export async function take(run: string): Promise<Record<string, string>> {
   const files = await readRun(run);

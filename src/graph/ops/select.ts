@@ -54,14 +54,16 @@ export const gatherOperator: Operator = {
     if (index!.dtype !== "int") throw `expected whole-number indices, got ${index!.dtype}`;
     const at = axis as number;
     if (!(at in table!.shape)) throw `axis ${at} does not exist`;
-    if (isSymbolic(table!.shape[at]!)) throw `cannot choose along the symbolic axis ${at}`;
     return { shape: table!.shape.toSpliced(at, 1, ...index!.shape), dtype: table!.dtype };
   },
   // d table: what was chosen is added up by index
   gradient: (node, dy) => {
     const [table, index] = node.inputs as [Tensor, Tensor];
     const axis = node.attributes.axis as number;
-    return [scatterAdd(index, dy, table.shape[axis] as number, axis), undefined];
+    const size = table.shape[axis]!;
+    if (isSymbolic(size))
+      throw shapeError("gather", `no gradient along the symbolic axis ${axis}: it needs a static size`, [table, index]);
+    return [scatterAdd(index, dy, size, axis), undefined];
   },
   lower: (node, emit) =>
     emit.node(
@@ -72,8 +74,9 @@ export const gatherOperator: Operator = {
 };
 
 /**
- * Elements of a table along an axis of static size, by index: rows of an embedding or a codebook, (rows, width) and
- * (…) → (…, width). The index takes the axis' place: (a, size, b) and (…) along axis 1 → (a, …, b).
+ * Elements of a table along an axis, by index: rows of an embedding or a codebook, (rows, width) and (…) → (…, width). The
+ * index takes the axis' place: (a, size, b) and (…) along axis 1 → (a, …, b). There is a gradient along an axis of static
+ * size.
  */
 export const gather = (table: Tensor, index: Tensor, axis = 0): Tensor =>
   apply(gatherOperator, [table, index], { axis });
