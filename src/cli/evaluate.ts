@@ -86,7 +86,7 @@ const NAMES: Readonly<Record<string, string>> = {
 export function evaluationLines(evaluation: Evaluation, activeNats: number): string[] {
   const figures = Object.entries(evaluation).filter((entry): entry is [string, Figure] => isFigure(entry[1]));
   const rows = figures.map(([name, { mean, standardError, unit, samples, measure }]) => [
-    NAMES[name] ?? name,
+    name === "nllNats" && evaluation.given ? `−log p(x|${evaluation.given})` : (NAMES[name] ?? name),
     mean.toFixed(unit === "bits/dim" ? 4 : 2),
     standardError === null ? "" : `±${standardError.toFixed(unit === "bits/dim" ? 4 : 2)}`,
     unit === "bits/dim" && measure === "density" ? "bits/dim (density on the data's scale)" : unit,

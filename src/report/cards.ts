@@ -1,6 +1,6 @@
 import { activeNats, countActive } from "../evaluate/figures.ts";
 import { decimalsFor, escapeHtml, formatDuration, formatNumber, formatPercent, plural } from "./format.ts";
-import { bestEpoch, type ReportFigure, type ReportInput } from "./input.ts";
+import { bestEpoch, likelihoodName, type ReportFigure, type ReportInput } from "./input.ts";
 
 interface Card {
   readonly name: string;
@@ -35,7 +35,7 @@ function likelihoodCards(input: ReportInput): Card[] {
     figure === undefined ? [] : [figureCard(name, figure, split, drawn, note)];
   const { nllNats, negIwaeNats, negElboNats, bitsPerDim, distortionNats, rateNats } = values;
   return [
-    ...card("−log p(x)", nllNats, "k", measureInWords(nllNats)),
+    ...card(likelihoodName(input.figures?.given), nllNats, "k", measureInWords(nllNats)),
     ...card("−IWAE bound", negIwaeNats, "k", measureInWords(negIwaeNats)),
     ...card("−ELBO", negElboNats, "mean", measureInWords(negElboNats)),
     ...card("Bits per dimension", bitsPerDim, nllNats ? "k" : "mean", measureInWords(bitsPerDim)),

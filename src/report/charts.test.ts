@@ -87,6 +87,13 @@ test("curves without validation, of one epoch, and with values that are not fini
   expect(chart.svg).not.toContain("NaN");
 });
 
+test("a term that validation does not take, such as a discriminator's loss, is no broken number", async () => {
+  const taken = metrics(12).map((row) => ({ ...row, train: { ...row.train, discriminatorNats: 0.7 } }));
+  const { svg, note } = await curveChart({ metrics: taken }, "discriminatorNats", "Loss", { ...SIZE, legend: true });
+  expect(note).toBeUndefined();
+  expect(texts(svg)).not.toContain("validation");
+});
+
 test("KL: one bar for each dimension, active ones coloured and counted", async () => {
   const { svg } = await klChart(klByDimension(27));
   expect(count(svg, /fill="var\(--accent[^"]*"/g)).toBe(27);

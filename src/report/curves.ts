@@ -44,12 +44,12 @@ export async function curveChart(
 ): Promise<Chart> {
   const { metrics } = input;
   const rows = metrics.flatMap(({ epoch, train, validation }) => [
-    { epoch, nats: train[term] ?? Number.NaN, series: "training" },
-    ...(validation === undefined ? [] : [{ epoch, nats: validation[term] ?? Number.NaN, series: "validation" }]),
+    ...rowOf(epoch, train[term], "training"),
+    ...rowOf(epoch, validation?.[term], "validation"),
   ]);
   const finite = rows.filter((row) => Number.isFinite(row.nats));
   const domain = readableDomain(finite.map((row) => row.nats));
-  const validated = metrics.some((row) => row.validation !== undefined);
+  const validated = metrics.some(({ validation }) => validation?.[term] !== undefined);
   const best = term === boundTerm(input) && validated ? bestEpoch(input) : undefined;
   const svg = await drawSvg(`curve-${term}`, {
     width: options.width,
@@ -101,6 +101,10 @@ export async function curveChart(
   );
   return { title, svg, ...(note === undefined ? {} : { note }) };
 }
+
+/** None of a term that was not taken: of a discriminator there is no validation. A number that JSON could not hold is null. */
+const rowOf = (epoch: number, value: number | null | undefined, series: string) =>
+  value === undefined ? [] : [{ epoch, nats: value ?? Number.NaN, series }];
 
 function epochScale(metrics: ReportInput["metrics"]): object {
   const first = metrics[0]?.epoch ?? 0;

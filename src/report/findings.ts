@@ -5,6 +5,7 @@ import {
   bestEpoch,
   boundOf,
   judgedEpochs,
+  likelihoodName,
   minimizesBound,
   objectiveOf,
   type ReportFigure,
@@ -58,7 +59,7 @@ function likelihoodFindings({ figures }: ReportInput): Finding[] {
         : "";
     found.push({
       kind: "note",
-      text: `${main.measure === "density" ? `−log p(x) of a ${figures.split} example is` : `A ${figures.split} example costs`} ${withError(main)}${bits} (${how}; ${plural(main.examples, "example")}).`,
+      text: `${main.measure === "density" ? `${likelihoodName(figures.given)} of a ${figures.split} example is` : `A ${figures.split} example costs${figures.given === undefined ? "" : `, given ${figures.given},`}`} ${withError(main)}${bits} (${how}; ${plural(main.examples, "example")}).`,
     });
   }
   if (nllNats !== undefined && negElboNats !== undefined && comparable(nllNats, negElboNats)) {

@@ -85,7 +85,9 @@ test("the way from one example to another ends at their reconstructions, conditi
 test("every image of a traversal is of one condition", async () => {
   const given = { label: 4, age: 30 };
   const { images } = await traverse(model, { dimensions: [0, 1], steps: 3, range: 2, given });
-  const middle = await model.decode(new Float32Array(2), 1, model.conditions!.encode(given, 1, "given"));
+  const condition = model.conditions!.encode(given, 1, "given");
+  const mean = await model.prior.draw(new Float32Array(2), new Float32Array(), 1, condition); // of p(z|c)
+  const middle = await model.decode(mean, 1, condition);
   expect([images.slice(2, 4), images.slice(8, 10)]).toEqual([middle, middle]);
 });
 

@@ -6,7 +6,14 @@ import type { Charts } from "./charts.ts";
 import { type Finding, findings } from "./findings.ts";
 import { decimalsFor, escapeHtml, formatNumber, plural } from "./format.ts";
 import { glossary } from "./glossary.ts";
-import { objectiveOf, type ReportFigure, type ReportInput, type ReportPicture, type ReportTraversal } from "./input.ts";
+import {
+  likelihoodName,
+  objectiveOf,
+  type ReportFigure,
+  type ReportInput,
+  type ReportPicture,
+  type ReportTraversal,
+} from "./input.ts";
 import { styleSheet } from "./style.ts";
 import type { Chart } from "./vega.ts";
 
@@ -34,7 +41,7 @@ export function renderReport(input: ReportInput, charts: Charts): string {
     klSection(charts.kl),
     traversalsSection(input.traversals),
     interpolationsSection(input.interpolations),
-    scatterSection(charts.scatter, input.scatter?.labels !== undefined),
+    scatterSection(charts.scatter, input.scatter?.labels !== undefined, input.figures?.given),
     figuresSection(input.figures),
     glossarySection(input),
     detailsSection(input),
@@ -111,6 +118,12 @@ function plate(chart: Chart, extra = ""): string {
   return `<figure class="plate${extra}"><h3>${title}</h3><div role="img" aria-label="${title}">${chart.svg}</div>${note}</figure>`;
 }
 
+/** The bound and its two parts; behind them stand other terms of the objective. */
+const boundCharts = 3;
+
+const gridOf = (charts: readonly Chart[], name: string): string =>
+  charts.length === 0 ? "" : `<div class="${name}">\n${charts.map((chart) => plate(chart)).join("\n")}\n</div>`;
+
 function curvesSection(curves: readonly Chart[], input: ReportInput): Section | undefined {
   if (curves.length === 0) return undefined;
   const objective = objectiveOf(input);
@@ -120,8 +133,8 @@ function curvesSection(curves: readonly Chart[], input: ReportInput): Section | 
   return {
     id: "training",
     title: "Training",
-    lede: `${bound} over epochs, in nats per example.`,
-    body: `<div class="curves">\n${curves.map((chart) => plate(chart)).join("\n")}\n</div>`,
+    lede: `${bound}${curves.length > boundCharts ? ", and what else the objective is made of," : ""} over epochs, in nats per example${curves.length > boundCharts ? " unless said" : ""}.`,
+    body: [gridOf(curves.slice(0, boundCharts), "curves"), gridOf(curves.slice(boundCharts), "further")].join("\n"),
   };
 }
 
@@ -193,12 +206,12 @@ function subscript(dimension: number): string {
   return `<sub>${dimension}</sub>`;
 }
 
-function scatterSection(chart: Chart | undefined, labelled: boolean): Section | undefined {
+function scatterSection(chart: Chart | undefined, labelled: boolean, given: string | undefined): Section | undefined {
   if (chart === undefined) return undefined;
   return {
     id: "latent-means",
     title: "Latent means",
-    lede: `Where the encoder puts the examples: their codes on the first two principal components${labelled ? ", coloured by label. The model never saw the labels" : ""}.`,
+    lede: `Where the encoder puts the examples: their codes on the first two principal components${labelled ? `, coloured by label${given === undefined ? ". The model never saw the labels" : `. The model was given ${escapeHtml(given)}`}` : ""}.`,
     body: plate({ ...chart, title: "First two principal components" }, " wide scatter"),
   };
 }
@@ -210,7 +223,6 @@ function glossarySection(input: ReportInput): Section | undefined {
 }
 
 const FIGURE_NAMES: Readonly<Record<string, string>> = {
-  nllNats: "−log p(x)",
   negIwaeNats: "−IWAE bound",
   negElboNats: "−ELBO",
   distortionNats: "Distortion",
@@ -220,17 +232,18 @@ const FIGURE_NAMES: Readonly<Record<string, string>> = {
 
 function figuresSection(figures: ReportInput["figures"]): Section | undefined {
   if (figures === undefined || Object.keys(figures.values).length === 0) return undefined;
-  const known = Object.keys(FIGURE_NAMES);
+  const names: Readonly<Record<string, string>> = { nllNats: likelihoodName(figures.given), ...FIGURE_NAMES };
+  const known = Object.keys(names);
   const rank = (name: string) => (known.includes(name) ? known.indexOf(name) : known.length);
   const rows = Object.entries(figures.values)
     .sort(([a], [b]) => rank(a) - rank(b))
-    .map(([name, figure]) => figureRow(FIGURE_NAMES[name] ?? inWords(name), figure));
+    .map(([name, figure]) => figureRow(names[name] ?? inWords(name), figure));
   const heads = ["Figure", "Mean", "Standard error", "Unit", "Examples", "Samples", "Binarization"];
   const head = heads.map((text, k) => `<th${NUMERIC.has(k) ? ' class="number"' : ""}>${text}</th>`).join("");
   return {
     id: "figures",
     title: "Figures",
-    lede: `Per example, on the ${escapeHtml(figures.split)} split. Figures of unlike binarization are not comparable.${figures.values.negIwaeNats ? " −ELBO, distortion and rate are means over an example's samples." : ""}`,
+    lede: `Per example, on the ${escapeHtml(figures.split)} split${figures.given === undefined ? "" : `, all given ${escapeHtml(figures.given)}: they are of p(x|${escapeHtml(figures.given)}), not of p(x)`}. Figures of unlike binarization are not comparable.${figures.values.negIwaeNats ? " −ELBO, distortion and rate are means over an example's samples." : ""}`,
     body: `<div class="plate wide scroll"><table><thead><tr>${head}</tr></thead><tbody>\n${rows.join("\n")}\n</tbody></table></div>`,
   };
 }

@@ -65,6 +65,17 @@ export interface ReportScatter {
   readonly labelNames?: readonly string[] | undefined;
 }
 
+export interface ReportFigures {
+  readonly split: string;
+  readonly values: Readonly<Record<string, ReportFigure>>;
+  /** Of a conditional model, what its figures are conditional on: "label". */
+  readonly given?: string | undefined;
+}
+
+/** What importance sampling estimates: "−log p(x)", or "−log p(x|label)". */
+export const likelihoodName = (given: string | undefined): string =>
+  `−log p(x${given === undefined ? "" : `|${given}`})`;
+
 /** All that a report shows, as plain data. What is missing is left out of the page. */
 export interface ReportInput {
   readonly run: {
@@ -88,7 +99,7 @@ export interface ReportInput {
   };
   readonly metrics: readonly ReportEpoch[];
   /** Figures by evaluate's names: nllNats, negIwaeNats, negElboNats, distortionNats, rateNats, bitsPerDim, and others. */
-  readonly figures?: { readonly split: string; readonly values: Readonly<Record<string, ReportFigure>> } | undefined;
+  readonly figures?: ReportFigures | undefined;
   /** (latent): mean over at most 1,000 examples of each dimension's KL from the prior, in nats; where it is a sum of them. */
   readonly klByDimension?: ArrayLike<number> | undefined;
   readonly samples?: readonly ReportPicture[] | undefined;

@@ -137,6 +137,7 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
     metrics: metrics.map(({ validation, ...row }) => ({ ...row, validation: validation ?? undefined })),
     figures: {
       split: "validation",
+      given: elbo.given,
       values: {
         ...(nllNats ? { nllNats } : {}),
         ...(negIwaeNats ? { negIwaeNats } : {}),
@@ -146,7 +147,7 @@ async function gather(run: string, model: OpenRun, data: Dataset): Promise<Repor
     ...(use.klNats ? { klByDimension: use.klNats } : {}),
     samples: [
       await picture(
-        "Samples",
+        conditions ? "Samples, each given what goes with a validation example" : "Samples",
         `a grid of images generated from draws of the prior${conditions ? ", each given what goes with a validation example" : ""}`,
         imageGrid(drawn.images, event, { columns: 16 }),
       ),

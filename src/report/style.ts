@@ -56,6 +56,8 @@ section > p { margin-top: 6px; max-width: 74ch; color: var(--muted); }
 .curves .plate { min-width: 0; }
 .curves .plate:first-child { grid-row: span 2; }
 .curves .plate:only-child { grid-column: span 2; }
+.further { display: grid; grid-template-columns: repeat(auto-fit, minmax(300px, 1fr)); gap: 14px; margin-top: 14px; }
+.further .plate { min-width: 0; }
 .wide { margin-top: 18px; }
 .scatter { max-width: 760px; }
 .pictures { display: flex; flex-wrap: wrap; gap: 14px; margin-top: 18px; align-items: flex-start; }
